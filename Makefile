@@ -1,0 +1,61 @@
+# One command a task. Nothing but Python 3.12 or newer, make and git is expected of the machine.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first interpreter that is new enough; `PYTHON=/path/to/python make …` overrides it.
+PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+# A uv that is already there serves; otherwise one is installed into the checkout, pinned by hash.
+UV ?= $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+.PHONY: help serve test check format migrate import requirements clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(READY) ## Serve the API on a PostgreSQL of its own (PORT=9001 picks another port)
+	@exec $(BIN)/postern serve --host $(HOST) --port $(PORT)
+
+test: $(READY) ## Run every test on a real PostgreSQL, with the coverage gate
+	$(BIN)/pytest -n auto --dist worksteal --cov $(ARGS)
+
+check: $(READY) ## Lint, format, types, layer contracts and migration gates
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy app tests alembic/env.py
+	$(BIN)/lint-imports
+	$(BIN)/postern db gate
+
+format: $(READY) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+migrate: $(READY) ## Bring the database to the newest revision
+	$(BIN)/postern db upgrade
+
+requirements: .uv-ready ## Compile the pinned, hashed requirements from pyproject.toml
+	$(COMPILE) $(ARGS) pyproject.toml -o requirements.txt
+	$(COMPILE) $(ARGS) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove the environment and every cache; .data stays
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
+
+.PHONY: .uv-ready
+.uv-ready:
+	@test -n "$(PYTHON)" || { echo "Postern needs Python 3.12 or newer on the PATH (or PYTHON=/path/to/python make …)." >&2; exit 1; }
+	@command -v $(UV) >/dev/null 2>&1 || { echo "Installing uv into .uv/"; \
+		$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt; }
+
+$(READY): requirements-dev.txt pyproject.toml | .uv-ready
+	@echo "Creating the environment in .venv/"
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)

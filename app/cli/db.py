@@ -1,0 +1,102 @@
+"""`postern db`: Alembic's commands on the service's own database, and the gates for new revisions."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from alembic import command
+from sqlalchemy.engine import URL, make_url
+
+from app.core.config import load_settings
+from app.db import gate, migrations
+from app.db.embedded import EmbeddedPostgres
+from app.db.provision import database_url
+
+app = typer.Typer(help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True)
+
+Revision = Annotated[str, typer.Argument(help="head, base, +1, -1, or a revision's id.")]
+
+
+@app.command()
+def upgrade(revision: Revision = "head") -> None:
+    """Bring the database to a newer revision."""
+    with database_url(load_settings()) as url:
+        migrations.upgrade(url, revision)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def downgrade(revision: Revision) -> None:
+    """Bring the database back to an older revision (-1 is the one before)."""
+    with database_url(load_settings()) as url:
+        migrations.downgrade(url, revision)
+
+
+@app.command()
+def current(
+    check_heads: Annotated[bool, typer.Option("--check-heads", help="Exit with 1 when behind.")] = False,
+) -> None:
+    """Show the database's revision."""
+    with database_url(load_settings()) as url:
+        command.current(migrations.config(url), check_heads=check_heads)
+
+
+@app.command()
+def check() -> None:
+    """Compare the database with the models; exit with 1 when a migration is missing."""
+    with database_url(load_settings()) as url:
+        _report("models and database agree", lambda: gate.check(url))
+
+
+@app.command()
+def revision(
+    message: Annotated[str, typer.Option("-m", "--message", help="What the revision does, in a few words.")],
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Don't compare models and database; write it by hand.")
+    ] = False,
+) -> None:
+    """Write a new revision from the difference between the models and the database; read it before you commit it."""
+    with database_url(load_settings()) as url:
+        command.revision(migrations.config(url), message=message, autogenerate=not empty)
+
+
+@app.command()
+def seal() -> None:
+    """Record the checksums of new revisions; from then on they can't be edited unseen."""
+    for name in migrations.seal() or ["nothing new"]:
+        typer.echo(name)
+
+
+@app.command("gate")
+def run_gates(
+    server: Annotated[
+        str | None, typer.Option(help="URL of a server for scratch databases; default: an embedded one.")
+    ] = None,
+) -> None:
+    """Try all migrations on scratch databases: one head, reversible, equal to the models, none edited."""
+    with _scratch_server(server) as url:
+        for name, attempt in gate.gates(url).items():
+            _report(name, attempt)
+
+
+@contextmanager
+def _scratch_server(server: str | None) -> Iterator[URL]:
+    if server:
+        yield make_url(server)
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="postern-gate-") as folder,
+        EmbeddedPostgres(Path(folder) / "postgres", options={"fsync": "off"}) as embedded,
+    ):
+        yield make_url(embedded.url("postgres"))
+
+
+def _report(name: str, attempt: gate.Gate) -> None:
+    try:
+        attempt()
+    except gate.GateClosed as closed:
+        typer.echo(f"closed: {name}\n{closed}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"open: {name}")

@@ -1,0 +1,34 @@
+"""The `postern` command."""
+
+import sys
+
+import typer
+from alembic.util import CommandError
+
+from app.cli import db, imports, serve
+from app.core.errors import DomainError, InvalidSettings
+from app.db.embedded import EmbeddedPostgresError
+
+app = typer.Typer(
+    name="postern",
+    help="A publishing API: serve it, migrate its database, bring posts in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("import")(imports.import_posts)
+app.add_typer(db.app, name="db")
+
+
+def run() -> None:
+    """Runs the command; what can go wrong outside of our code is one line on standard error and exit code 1."""
+    try:
+        app()
+    except (InvalidSettings, EmbeddedPostgresError, CommandError, DomainError) as error:
+        typer.echo(f"postern: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,92 @@
+"""`postern serve`: the API on a socket, with development's database behind it when none is configured."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+import uvicorn
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from app.core.config import Settings, load_settings
+from app.core.logs import configure_logging
+from app.db.provision import ready_database_url
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that serve.", min=1, max=256)] = 1,
+    reload: Annotated[bool, typer.Option("--reload", help="Start again when the code changes.")] = False,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM.
+
+    Without DATABASE_URL (never in production) it starts a PostgreSQL of its own under .data/ and migrates it.
+    """
+    settings = load_settings()
+    configure_logging(settings)
+    signal.signal(signal.SIGTERM, _leave)
+    with _bound(host, port) as listener, ready_database_url(settings):
+        _announce(settings, listener)
+        config = uvicorn.Config(
+            "app.main:app",
+            workers=workers,
+            reload=reload,
+            reload_dirs=["app"] if reload else None,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=15,
+        )
+        _serve(config, listener)
+        # From here on only the database has to stop, and a second Ctrl-C mustn't leave it behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
+    server = uvicorn.Server(config)
+    if config.should_reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+    elif config.workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            return  # uvicorn raises Ctrl-C once more after it has shut down
+        if not server.started:
+            sys.exit(1)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends the process the way Ctrl-C does: through every `with`, so that the database stops too."""
+    sys.exit(0)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A listening socket; connections wait in its queue until the service is up."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.set_inheritable(True)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        typer.echo(f"postern: can't listen on {host}:{port}: {reason}. Another port: PORT=9001 make serve", err=True)
+        raise typer.Exit(1) from None
+    return listener
+
+
+def _announce(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    typer.echo(f"Postern serves on {base} - documentation at {base}/docs - Ctrl-C stops everything.")
+    if settings.database_url is None:
+        typer.echo(f"Its PostgreSQL keeps its data in {settings.data_dir / 'postgres'}.")
+    typer.echo(f"Try:  curl '{base}/api/v1/posts?limit=2'")
+    sys.stdout.flush()

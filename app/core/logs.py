@@ -1,0 +1,145 @@
+"""Structured logs: one line an event, with the request's id, and nothing secret or personal in it."""
+
+import logging
+import logging.config
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+from uuid_utils import uuid7
+
+from app.core.config import Settings
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+MASK = "***"
+_SENSITIVE_KEY = re.compile(
+    r"pass(word|wd)?|secret|token|authorization|cookie|api_?key|dsn|database_url|e_?mail", re.IGNORECASE
+)
+_MASKED_TEXT = (
+    (re.compile(r"[\w.+%-]+(@|%40)[\w-]+(\.[\w-]+)+"), MASK),  # an e-mail address
+    (re.compile(r"(\w[\w+.-]*://)[^/\s@]+@"), rf"\1{MASK}@"),  # the credentials of a URL
+    (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),  # a JWT
+)
+
+
+def new_request_id() -> str:
+    return uuid7().hex
+
+
+def request_id() -> str:
+    """The id of the request at hand, or an empty text outside of one."""
+    return _request_id.get()
+
+
+@contextmanager
+def bound_request_id(value: str) -> Iterator[str]:
+    token = _request_id.set(value)
+    try:
+        yield value
+    finally:
+        _request_id.reset(token)
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """An error's type and where in our code it arose. Its text stays out: it may quote SQL, data or a host."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/app/" in frame.filename and "/site-packages/" not in frame.filename]
+    described: dict[str, Any] = {"error_type": f"{type(error).__module__}.{type(error).__qualname__}"}
+    if ours:
+        module = ours[-1].filename.rpartition("/app/")[2].removesuffix(".py").replace("/", ".")
+        described["error_at"] = f"app.{module}:{ours[-1].lineno}"
+    if sqlstate := getattr(getattr(error, "orig", None), "sqlstate", None):
+        described["sqlstate"] = sqlstate
+    described["exc_info"] = error
+    return described
+
+
+def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Hides the values of telling keys, and what looks personal or secret in any other text."""
+    return {key: MASK if _SENSITIVE_KEY.search(key) else _mask_value(value) for key, value in event.items()}
+
+
+def _mask_value(value: Any) -> Any:
+    if isinstance(value, str):
+        for pattern, replacement in _MASKED_TEXT:
+            value = pattern.sub(replacement, value)
+        return value
+    if isinstance(value, dict):
+        return mask(None, "", value)
+    if isinstance(value, list | tuple):
+        return [_mask_value(item) for item in value]
+    return value
+
+
+def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    if current := _request_id.get():
+        event["request_id"] = current
+    return event
+
+
+def _drop_traceback(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """In production an exception is its type alone: tracebacks quote paths, SQL and data."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple):
+        error = error[1]
+    elif error is True:
+        error = sys.exception()
+    if isinstance(error, BaseException) and "error_type" not in event:
+        event.update(describe_error(error))
+        del event["exc_info"]
+    return event
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sends structlog's and the standard library's events through one chain to standard error."""
+    tracebacks = [_drop_traceback] if settings.is_production else [structlog.processors.format_exc_info]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_request_id,
+        *tracebacks,
+        mask,
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if settings.logs_as_json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"structured": formatter},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stderr"], "level": "WARNING"},
+            "loggers": {
+                "app": {"level": settings.log_level},
+                "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
+                "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+                # Our own line tells more.
+                "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )

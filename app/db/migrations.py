@@ -1,0 +1,74 @@
+"""Alembic's commands as functions, on a given database, and the checksums of committed revisions."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKSUMS = "checksums.txt"
+
+
+def config(url: URL | None = None, *, root: Path = ROOT) -> Config:
+    """Alembic's configuration for this database; without a URL, `alembic/env.py` finds the service's own."""
+    made = Config(root / "alembic.ini")
+    if url is not None:
+        made.attributes["url"] = url
+    return made
+
+
+def heads(root: Path = ROOT) -> list[str]:
+    return list(ScriptDirectory.from_config(config(root=root)).get_heads())
+
+
+def upgrade(url: URL, revision: str = "head") -> None:
+    command.upgrade(config(url), revision)
+
+
+def downgrade(url: URL, revision: str) -> None:
+    command.downgrade(config(url), revision)
+
+
+def seal(root: Path = ROOT) -> list[str]:
+    """Records the checksums of revisions that have none yet; returns their file names."""
+    recorded = _recorded(root)
+    added = {file.name: _checksum(file) for file in _revisions(root) if file.name not in recorded}
+    lines = (f"{checksum}  {name}\n" for name, checksum in sorted((recorded | added).items()))
+    _ledger(root).write_text("".join(lines))
+    return sorted(added)
+
+
+def edited(root: Path = ROOT) -> list[str]:
+    """One line for each revision that isn't what was sealed: edited, removed, or not sealed yet."""
+    recorded = _recorded(root)
+    present = {file.name: _checksum(file) for file in _revisions(root)}
+    faults = [
+        f"{name} was edited after it was sealed: restore it and write a new revision"
+        for name, checksum in present.items()
+        if recorded.get(name, checksum) != checksum
+    ]
+    faults += [f"{name} was removed after it was sealed: restore it" for name in recorded.keys() - present.keys()]
+    faults += [f"{name} is new: `postern db seal` when it is final" for name in present.keys() - recorded.keys()]
+    return faults
+
+
+def _ledger(root: Path) -> Path:
+    return root / "alembic" / CHECKSUMS
+
+
+def _revisions(root: Path) -> list[Path]:
+    return sorted((root / "alembic" / "versions").glob("*.py"))
+
+
+def _checksum(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def _recorded(root: Path) -> dict[str, str]:
+    if not _ledger(root).exists():
+        return {}
+    lines = _ledger(root).read_text().splitlines()
+    return {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}

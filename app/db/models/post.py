@@ -1,0 +1,49 @@
+"""Posts: drafts until they have a date of publication."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, IdMixin, TimestampMixin
+
+if TYPE_CHECKING:
+    from app.db.models.co_authorship import CoAuthorship
+    from app.db.models.user import User
+
+TITLE_LENGTH = 200
+SLUG_LENGTH = 300
+BODY_LENGTH = 1_000_000
+
+
+class Post(IdMixin, TimestampMixin, Base):
+    __tablename__ = "posts"
+
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
+    slug: Mapped[str | None] = mapped_column(String(SLUG_LENGTH), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime | None] = mapped_column()
+
+    author: Mapped["User"] = relationship(back_populates="posts", lazy="raise")
+    co_authorships: Mapped[list["CoAuthorship"]] = relationship(
+        back_populates="post",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        lazy="raise",
+        order_by="CoAuthorship.position",
+    )
+
+    @property
+    def co_authors(self) -> list["User"]:
+        return [co_authorship.user for co_authorship in self.co_authorships]
+
+    __table_args__ = (
+        CheckConstraint(f"char_length(body) <= {BODY_LENGTH}", name="body_length"),
+        # One index a list: published posts, drafts, and both for one author (which also serves the foreign key).
+        Index("ix_posts_published", "published_at", "id", postgresql_where=published_at.is_not(None)),
+        Index("ix_posts_drafts", "created_at", "id", postgresql_where=published_at.is_(None)),
+        Index("ix_posts_author_published", "author_id", "published_at", "id"),
+    )

@@ -1,0 +1,135 @@
+"""The database as the application sees it: read connections in autocommit, and the write transaction.
+
+This is the only module that commits or rolls back.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable, Row
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from app.core.config import Settings
+from app.core.errors import DatabaseUnavailable
+from app.db.errors import translated_errors
+
+type Sessions = async_sessionmaker[AsyncSession]
+
+
+class Database:
+    """The engines of one process. Two pools, so that a flood of reads can't keep a write from its connection."""
+
+    def __init__(self, url: URL, settings: Settings) -> None:
+        options = _engine_options(url, settings)
+        self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
+        # Nothing to reset on return: in autocommit a read connection never holds a transaction.
+        self.read_engine = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            skip_autocommit_rollback=True,
+            **options,
+        )
+        self.sessions: Sessions = async_sessionmaker(self.write_engine, expire_on_commit=False)
+        self.reader = Reader(self.read_engine.connect)
+
+    @property
+    def engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        return self.read_engine, self.write_engine
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
+        return write_transaction(self.sessions)
+
+    async def close(self) -> None:
+        for engine in self.engines:
+            await engine.dispose()
+
+
+@asynccontextmanager
+async def write_transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """One session in one transaction: committed when the block ends, rolled back when anything is raised in it."""
+    with translated_errors():
+        async with sessions.begin() as session:
+            yield session
+
+
+class Reader:
+    """Runs statements that only read, each on a connection of its own in autocommit: no BEGIN, no ROLLBACK."""
+
+    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
+        self._connect = connect
+
+    async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+        with translated_errors():
+            try:
+                return await self._fetch(statement, parameters)
+            except DBAPIError as error:
+                # A pooled connection that died unnoticed invalidates its pool; a read may simply run again.
+                if not error.connection_invalidated:
+                    raise
+                return await self._fetch(statement, parameters)
+
+    async def first(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
+        rows = await self.all(statement, parameters)
+        return rows[0] if rows else None
+
+    async def _fetch(self, statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Row[Any]]:
+        async with self._connect() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+
+def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
+    return {
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_max_overflow,
+        "pool_timeout": settings.db_pool_timeout,
+        "pool_recycle": settings.db_pool_recycle,
+        "hide_parameters": True,
+        "connect_args": connect_args(url, settings),
+    }
+
+
+def connect_args(url: URL, settings: Settings) -> dict[str, Any]:
+    """What a new connection needs, in the words of the URL's driver. The timeouts are kept by the server."""
+    parameters = {
+        "application_name": "postern",
+        "timezone": "UTC",
+        "jit": "off",  # short queries lose more to compilation than they gain
+        "statement_timeout": f"{settings.db_statement_timeout * 1000:.0f}",
+        "lock_timeout": f"{settings.db_lock_timeout * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{settings.db_idle_in_transaction_timeout * 1000:.0f}",
+    }
+    if url.get_driver_name() == "psycopg":
+        return {
+            "connect_timeout": max(2, round(settings.db_connect_timeout)),  # libpq knows no less than 2
+            "options": " ".join(f"-c {name}={value}" for name, value in parameters.items()),
+            "prepare_threshold": 5 if settings.db_prepared_statements else None,
+            "tcp_user_timeout": round((settings.db_statement_timeout + settings.db_connect_timeout) * 1000),
+        }
+    caches = {} if settings.db_prepared_statements else {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return {
+        "async_creator_fn": _connect_asyncpg,
+        "timeout": settings.db_connect_timeout,
+        # The server ends a statement first; this ends the wait for a server that has gone silent.
+        "command_timeout": settings.db_statement_timeout + settings.db_connect_timeout,
+        "server_settings": parameters,
+        **caches,
+    }
+
+
+async def _connect_asyncpg(*args: Any, **options: Any) -> asyncpg.Connection:
+    """asyncpg lets the socket's own errors through, which SQLAlchemy doesn't wrap."""
+    try:
+        return await asyncpg.connect(*args, **options)
+    except OSError as error:  # TimeoutError is one
+        raise DatabaseUnavailable from error

@@ -1,0 +1,55 @@
+"""The application: `uvicorn app.main:app`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from app.api import errors, routes
+from app.api.middleware import RequestLayer
+from app.core.config import Settings, load_settings
+from app.core.errors import InvalidSettings
+from app.core.logs import configure_logging
+from app.db.provision import provisioned_url
+from app.db.session import Database
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Opens the database (development's own server when no DATABASE_URL is set), and closes it at the end."""
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(provisioned_url(settings))
+        database = Database(url, settings)
+        stack.push_async_callback(database.close)
+        app.state.database = database
+        yield
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """A new application; without settings it reads them from the environment."""
+    settings = settings or load_settings()
+    configure_logging(settings)
+    app = FastAPI(
+        title="Postern",
+        version="0.1.0",
+        summary="A publishing API: users and their posts.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses={},
+    )
+    app.state.settings = settings
+    errors.install(app)
+    app.include_router(routes.router)
+    # Last added is outermost. FastAPI's own `max_body_size` would answer in plain text, outside of our layer.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    app.add_middleware(RequestLayer, max_body_bytes=settings.max_body_bytes)
+    return app
+
+
+try:
+    app = create_app()
+except InvalidSettings as error:
+    sys.exit(str(error))

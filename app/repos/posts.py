@@ -1,0 +1,117 @@
+"""Queries of posts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Row, Select, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, joinedload, selectinload
+
+from app.core.errors import AuthorUnknown, SlugTaken
+from app.db.errors import conflicts
+from app.db.models import CoAuthorship, Post, User
+from app.db.session import Reader
+
+CONFLICTS = {"uq_posts_slug": SlugTaken, "fk_posts_author_id_users": AuthorUnknown}
+
+_CO_AUTHOR = aliased(User)
+# One JSON value a row: co-authors are rare, and a join would repeat the post for each of them.
+_CO_AUTHORS = (
+    select(
+        func.coalesce(
+            func.json_agg(
+                aggregate_order_by(
+                    func.json_build_object("id", _CO_AUTHOR.id, "name", _CO_AUTHOR.name),
+                    CoAuthorship.position,
+                )
+            ),
+            func.json_build_array(),
+            type_=JSON,
+        )
+    )
+    .join_from(CoAuthorship, _CO_AUTHOR, CoAuthorship.user_id == _CO_AUTHOR.id)
+    .where(CoAuthorship.post_id == Post.id)
+    .correlate(Post)
+    .scalar_subquery()
+)
+_SUMMARY = select(
+    Post.id,
+    Post.title,
+    Post.slug,
+    Post.author_id,
+    User.name.label("author_name"),
+    _CO_AUTHORS.label("co_authors"),
+    Post.published_at,
+    Post.created_at,
+    Post.updated_at,
+).join(User, Post.author_id == User.id)
+_ONE = _SUMMARY.add_columns(Post.body).where(Post.id == bindparam("id"))
+
+
+def _page(*, drafts: bool, of_author: bool) -> Select[Any]:
+    at = Post.created_at if drafts else Post.published_at
+    after = tuple_(bindparam("at", type_=at.type), bindparam("id", type_=Post.id.type))
+    statement = (
+        _SUMMARY.where(Post.published_at.is_(None) if drafts else Post.published_at.is_not(None))
+        .where(tuple_(at, Post.id) < after)
+        .order_by(at.desc(), Post.id.desc())
+        .limit(bindparam("limit"))
+    )
+    return statement.where(Post.author_id == bindparam("author_id")) if of_author else statement
+
+
+_PAGES = {
+    (drafts, of_author): _page(drafts=drafts, of_author=of_author)
+    for drafts in (False, True)
+    for of_author in (False, True)
+}
+
+
+class PostReadRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def get(self, post_id: UUID) -> Row[Any] | None:
+        return await self._reader.first(_ONE, {"id": post_id})
+
+    async def page(
+        self, *, after: tuple[object, UUID], limit: int, drafts: bool, author_id: UUID | None
+    ) -> Sequence[Row[Any]]:
+        """Posts older than `after`, newest first: by publication, or drafts by creation."""
+        parameters = {"at": after[0], "id": after[1], "limit": limit}
+        if author_id:
+            parameters["author_id"] = author_id
+        return await self._reader.all(_PAGES[drafts, author_id is not None], parameters)
+
+
+class PostRepo:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get_for_update(self, post_id: UUID) -> Post | None:
+        """The post with its authors, locked against other writers until the transaction ends."""
+        statement = self._with_authors().where(Post.id == post_id).with_for_update(of=Post)
+        return (await self._session.scalars(statement)).one_or_none()
+
+    async def find_by_slugs(self, slugs: Iterable[str]) -> Sequence[Post]:
+        statement = self._with_authors().where(Post.slug.in_(slugs)).with_for_update(of=Post)
+        return (await self._session.scalars(statement)).all()
+
+    async def save(self, post: Post) -> None:
+        """Writes a new or changed post; raises SlugTaken or AuthorUnknown."""
+        with conflicts(CONFLICTS):
+            self._session.add(post)
+            await self._session.flush()
+
+    async def delete(self, post: Post) -> None:
+        await self._session.delete(post)
+        await self._session.flush()
+
+    @staticmethod
+    def _with_authors() -> Select[Post]:
+        return select(Post).options(
+            joinedload(Post.author, innerjoin=True),
+            selectinload(Post.co_authorships).joinedload(CoAuthorship.user, innerjoin=True),
+        )

@@ -1,0 +1,65 @@
+"""Queries of users."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import EmailTaken, NameTaken
+from app.db.errors import conflicts
+from app.db.models import User
+from app.db.session import Reader
+
+CONFLICTS = {"uq_users_email_lower": EmailTaken, "uq_users_name_without_email": NameTaken}
+
+_COLUMNS = (User.id, User.email, User.name, User.is_active, User.created_at, User.updated_at)
+_ONE = select(*_COLUMNS).where(User.id == bindparam("id"))
+_PAGE = (
+    select(*_COLUMNS)
+    .where(
+        tuple_(User.created_at, User.id)
+        < tuple_(bindparam("at", type_=User.created_at.type), bindparam("id", type_=User.id.type))
+    )
+    .order_by(User.created_at.desc(), User.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+class UserReadRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def get(self, user_id: UUID) -> Row[Any] | None:
+        return await self._reader.first(_ONE, {"id": user_id})
+
+    async def page(self, *, after: tuple[object, UUID], limit: int) -> Sequence[Row[Any]]:
+        return await self._reader.all(_PAGE, {"at": after[0], "id": after[1], "limit": limit})
+
+
+class UserRepo:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, user_id: UUID) -> User | None:
+        return await self._session.get(User, user_id)
+
+    async def get_for_update(self, user_id: UUID) -> User | None:
+        return await self._session.get(User, user_id, with_for_update=True)
+
+    async def find_authors(self, *, emails: Iterable[str], names: Iterable[str]) -> Sequence[User]:
+        """Users with one of these addresses (in any case), and those without an address with one of these names."""
+        by_email = func.lower(User.email).in_([email.lower() for email in emails])
+        by_name = User.email.is_(None) & User.name.in_(names)
+        return (await self._session.scalars(select(User).where(by_email | by_name))).all()
+
+    async def save(self, user: User) -> None:
+        """Writes a new or changed user; raises EmailTaken or NameTaken."""
+        with conflicts(CONFLICTS):
+            self._session.add(user)
+            await self._session.flush()
+
+    async def delete(self, user: User) -> None:
+        await self._session.delete(user)
+        await self._session.flush()

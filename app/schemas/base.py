@@ -1,0 +1,42 @@
+"""The two kinds of model on the wire: what comes in, and what goes out."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+
+class Input(BaseModel):
+    """What a client sends. Unknown fields are refused rather than ignored: a typo must not look like success."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Output(BaseModel):
+    """What a client gets; built from rows and ORM objects by attribute."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Entity(Output):
+    """Something with an address of its own."""
+
+    id: UUID
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("the character U+0000 can't be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+"""Any text that PostgreSQL can store."""
+
+Line = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]*$")]
+"""One line of text, without space around it."""
+
+
+def unsent() -> Any:
+    """Default of a field that may be left out of a change but never be null; `exclude_unset` drops it."""
+    return None

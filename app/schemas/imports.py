@@ -1,0 +1,66 @@
+"""A post as other tools write it: front matter of Zola, Hugo or Jekyll, or a line of JSON."""
+
+import re
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from app.schemas.posts import Body, Slug, Title
+from app.schemas.users import Email, Name
+
+_DATE_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
+
+
+def _as_list(value: Any) -> Any:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _as_author(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _as_moment(value: Any) -> Any:
+    """A day without a time is its midnight, and a time without a zone is UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.strip())
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.combine(value, time(), UTC) if isinstance(value, date) else value
+
+
+class ImportedAuthor(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    email: Email | None = None
+
+
+class ImportedPost(BaseModel):
+    """`title`, an author and a path are needed; the path comes from the file's place when the text has none."""
+
+    title: Title
+    authors: Annotated[
+        list[Annotated[ImportedAuthor, BeforeValidator(_as_author)]],
+        BeforeValidator(_as_list),
+        Field(min_length=1, max_length=100, validation_alias=AliasChoices("authors", "author")),
+    ]
+    slug: Slug = Field(validation_alias=AliasChoices("path", "slug"))
+    body: Body = Field(validation_alias=AliasChoices("body", "content"))
+    draft: bool = False
+    published_at: Annotated[datetime | None, BeforeValidator(_as_moment)] = Field(
+        default=None, validation_alias=AliasChoices("date", "published_at")
+    )
+
+    @model_validator(mode="after")
+    def _date_from_path(self) -> "ImportedPost":
+        """Many blogs keep the date in the path alone: 2016/09/29/title, or Jekyll's 2016-09-29-title."""
+        if self.published_at is None and (found := _DATE_IN_PATH.search(self.slug)):
+            year, month, day = map(int, found.groups())
+            self.published_at = datetime(year, month, day, tzinfo=UTC)
+        return self
+
+
+KNOWN_FIELDS = frozenset(
+    {"title", "authors", "author", "path", "slug", "body", "content", "draft", "date", "published_at"}
+)

@@ -1,0 +1,62 @@
+"""Pages of a list: bounded, newest first, continued by an opaque cursor."""
+
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, NamedTuple, Self
+from uuid import UUID
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from app.schemas.base import Entity, Input, Output
+
+_LAYOUT = struct.Struct(">q16s")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Position(NamedTuple):
+    """A place in a list ordered by time and id, both descending: the next page starts right after it."""
+
+    at: datetime
+    id: UUID
+
+    def encode(self) -> str:
+        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
+        return urlsafe_b64encode(_LAYOUT.pack(micros, self.id.bytes)).decode()
+
+    @classmethod
+    def decode(cls, cursor: object) -> Self:
+        """The position in a cursor; ValueError for anything that `encode` didn't make."""
+        try:
+            micros, id_bytes = _LAYOUT.unpack(urlsafe_b64decode(str(cursor)))
+            position = cls(_EPOCH + timedelta(microseconds=micros), UUID(bytes=id_bytes))
+        except (ValueError, OverflowError, struct.error):
+            position = None
+        # The decoder skips foreign characters; a cursor is whole or it is none.
+        if position is None or position.encode() != cursor:
+            raise ValueError("not a cursor of this list; start again without one")
+        return position
+
+
+START = Position(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+"""Before the first row of every list."""
+
+Cursor = Annotated[
+    Position,
+    PlainValidator(Position.decode),
+    WithJsonSchema({"type": "string", "description": "`next_cursor` of the page before."}),
+]
+
+
+class PageQuery(Input):
+    limit: int = Field(default=20, ge=1, le=100, description="How many items at the most.")
+    cursor: Cursor | None = None
+
+    @property
+    def after(self) -> Position:
+        return self.cursor or START
+
+
+class Page[Item: Entity](Output):
+    items: list[Item]
+    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last one.")

@@ -1,0 +1,59 @@
+"""Posts on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from app.schemas.base import Entity, Input, Line, Text, unsent
+from app.schemas.pages import PageQuery
+from app.schemas.users import AuthorRead
+
+Title = Annotated[Line, Field(max_length=200, examples=["Notes on the Analytical Engine"])]
+Body = Annotated[
+    Text, Field(max_length=1_000_000, description="Markdown.", examples=["It weaves *algebraic patterns*."])
+]
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w.~@+-]+(/[\w.~@+-]+)*$", max_length=300),
+    Field(description="The post's own path, unique among all posts.", examples=["1843/10/notes"]),
+]
+
+
+class PostCreate(Input):
+    author_id: UUID
+    title: Title
+    body: Body
+    slug: Slug | None = None
+    draft: bool = Field(default=False, description="A draft isn't published until this is set to false.")
+
+
+class PostUpdate(Input):
+    """Only the fields that are sent change."""
+
+    title: Title = Field(default_factory=unsent)
+    body: Body = Field(default_factory=unsent)
+    slug: Slug | None = None
+    draft: bool = Field(default_factory=unsent)
+
+
+class PostQuery(PageQuery):
+    status: Literal["published", "draft"] = "published"
+    author_id: UUID | None = None
+
+
+class PostSummary(Entity):
+    """A post in a list: everything but its body."""
+
+    title: str
+    slug: str | None
+    author: AuthorRead
+    co_authors: list[AuthorRead]
+    published_at: datetime | None = Field(description="Null for a draft.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class PostRead(PostSummary):
+    body: str

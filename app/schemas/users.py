@@ -1,0 +1,38 @@
+"""Users on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import EmailStr, Field
+
+from app.schemas.base import Entity, Input, Line, unsent
+
+Name = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
+Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+
+
+class UserCreate(Input):
+    email: Email
+    name: Name | None = None
+    is_active: bool = True
+
+
+class UserUpdate(Input):
+    """Only the fields that are sent change."""
+
+    email: Email = Field(default_factory=unsent)
+    name: Name | None = None
+    is_active: bool = Field(default_factory=unsent)
+
+
+class AuthorRead(Entity):
+    """A user as everybody may see them."""
+
+    name: str | None
+
+
+class UserRead(AuthorRead):
+    email: str | None = Field(description="Null for an author who was imported without an address.")
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,145 @@
+"""Reads what is to be imported: a folder of Markdown with front matter, one such file, or a JSON Lines file."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from frontmatter.default_handlers import BaseHandler, YAMLHandler
+from pydantic import ValidationError
+
+from app.schemas.imports import KNOWN_FIELDS, ImportedPost
+
+MARKDOWN = (".md", ".markdown")
+JSON_LINES = (".jsonl", ".ndjson")
+
+
+class TOMLHandler(BaseHandler):
+    """The library's own handler wants the abandoned `toml` package; the standard library parses TOML."""
+
+    FM_BOUNDARY = re.compile(r"^\+{3}\s*$", re.MULTILINE)
+    START_DELIMITER = END_DELIMITER = "+++"
+
+    def load(self, fm: str) -> dict[str, Any]:
+        return tomllib.loads(fm)
+
+
+HANDLERS = (TOMLHandler(), YAMLHandler())
+
+
+class Unreadable(Exception):
+    """One source that can't be imported; its text says why, in one line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One post to import, or the reason why it can't be; `ignored` names front matter that has no place here."""
+
+    name: str
+    post: ImportedPost | None = None
+    fault: str | None = None
+    ignored: frozenset[str] = field(default=frozenset())
+
+
+def count(path: Path) -> int:
+    """How many sources `read` will give; quick, for a progress bar."""
+    if path.suffix in JSON_LINES:
+        with path.open("rb") as lines:
+            return sum(1 for line in lines if line.strip())
+    return len(_files(path))
+
+
+def read(path: Path, *, default_author: str | None = None) -> Iterator[Source]:
+    """Every source below the path, faulty ones included, in a stable order."""
+    raw = _json_lines(path) if path.suffix in JSON_LINES else _documents(path)
+    for name, fields in raw:
+        if isinstance(fields, Unreadable):
+            yield Source(name, fault=str(fields))
+            continue
+        if default_author and not (fields.get("authors") or fields.get("author")):
+            fields["authors"] = [default_author]
+        yield _validated(name, fields)
+
+
+def _validated(name: str, fields: dict[str, Any]) -> Source:
+    try:
+        post = ImportedPost.model_validate({key: value for key, value in fields.items() if value is not None})
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        described = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        return Source(name, fault="; ".join(described))
+    return Source(name, post, ignored=frozenset(fields.keys() - KNOWN_FIELDS))
+
+
+type _Raw = Iterator[tuple[str, dict[str, Any] | Unreadable]]
+
+
+def _json_lines(path: Path) -> _Raw:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield f"{path.name}:{number}", _json_object(line)
+
+
+def _json_object(line: bytes) -> dict[str, Any] | Unreadable:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return Unreadable(f"not JSON: {error}")
+    return fields if isinstance(fields, dict) else Unreadable("not a JSON object")
+
+
+def _documents(path: Path) -> _Raw:
+    root = path if path.is_dir() else path.parent
+    for file in _files(path):
+        name = file.relative_to(root).as_posix()
+        try:
+            fields, body = _front_matter(file)
+        except (OSError, Unreadable) as error:
+            text = str(error) if isinstance(error, Unreadable) else f"can't be read: {error.strerror}"
+            yield name, Unreadable(text)
+            continue
+        fields.setdefault("body", body)
+        fields["path"] = _path(file.relative_to(root), fields)
+        yield name, fields
+
+
+def _files(path: Path) -> list[Path]:
+    """`_index.md` describes a section, and hidden or underscored folders aren't content (but Jekyll's `_posts`)."""
+    if not path.is_dir():
+        return [path]
+    found = (file for file in path.rglob("*") if file.suffix in MARKDOWN and file.stem != "_index")
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
+
+
+def _front_matter(file: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise Unreadable("not UTF-8 text") from None
+    handler = next((each for each in HANDLERS if each.detect(text)), None)
+    if handler is None:
+        raise Unreadable("no front matter: expected +++ (TOML) or --- (YAML) on the first line")
+    try:
+        matter, body = handler.split(text)
+        fields = handler.load(matter)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise Unreadable(f"front matter doesn't parse: {reason}") from None
+    if not isinstance(fields, dict):
+        raise Unreadable("front matter is not a table of fields")
+    return fields, body.lstrip("\n")
+
+
+def _path(place: Path, fields: dict[str, Any]) -> str:
+    """The front matter's path; else the file's place, its last part replaced by the front matter's slug."""
+    if given := fields.get("path"):
+        return str(given).strip("/")
+    inner = place.parent if place.stem == "index" else place.with_suffix("")
+    if slug := fields.pop("slug", None):
+        inner = inner.parent / str(slug).strip("/")
+    return inner.as_posix()

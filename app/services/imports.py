@@ -1,0 +1,143 @@
+"""Bringing posts in from elsewhere: each is created, updated, left alone, or skipped with a reason."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from app.core.errors import DomainError
+from app.db.models import CoAuthorship, Post, User
+from app.repos.posts import PostRepo
+from app.repos.users import UserRepo
+from app.schemas.imports import ImportedAuthor, ImportedPost
+from app.services.import_sources import Source
+
+type Action = Literal["created", "updated", "unchanged", "skipped"]
+type Transaction = Callable[[], AbstractAsyncContextManager[tuple[PostRepo, UserRepo]]]
+
+
+@dataclass
+class ImportReport:
+    """What became of every source."""
+
+    actions: Counter[Action] = field(default_factory=Counter)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    ignored_fields: Counter[str] = field(default_factory=Counter)
+    undated: int = 0
+
+    def skip(self, source: Source, reason: str) -> None:
+        self.actions["skipped"] += 1
+        self.skipped.append((source.name, reason))
+
+
+class _RolledBack(Exception):
+    """Ends a dry run's transaction."""
+
+
+class ImportService:
+    """Loads batches, each in one transaction. A post is recognised by its slug, an author by e-mail or name."""
+
+    def __init__(self, transaction: Transaction, *, dry_run: bool = False) -> None:
+        self.report = ImportReport()
+        self._transaction = transaction
+        self._dry_run = dry_run
+        self._slugs: dict[str, str] = {}
+
+    async def load(self, batch: Sequence[Source]) -> None:
+        sound = [source for source in batch if self._is_sound(source)]
+        try:
+            actions = await self._store(sound)
+        except DomainError as error:
+            if len(sound) > 1:  # one of them is at fault: each on its own, so that the others arrive
+                for source in sound:
+                    await self._load_alone(source)
+                return
+            self.report.skip(sound[0], str(error))
+            return
+        for source, action in zip(sound, actions, strict=True):
+            self._count(source, action)
+
+    async def _load_alone(self, source: Source) -> None:
+        try:
+            [action] = await self._store([source])
+        except DomainError as error:
+            self.report.skip(source, str(error))
+        else:
+            self._count(source, action)
+
+    def _is_sound(self, source: Source) -> bool:
+        if source.post is None:
+            self.report.skip(source, source.fault or "empty")
+            return False
+        first = self._slugs.setdefault(source.post.slug, source.name)
+        if first != source.name:
+            self.report.skip(source, f"has the same path as {first}")
+            return False
+        return True
+
+    def _count(self, source: Source, action: Action) -> None:
+        self.report.actions[action] += 1
+        self.report.ignored_fields.update(source.ignored)
+        if source.post and source.post.published_at is None and not source.post.draft:
+            self.report.undated += 1
+
+    async def _store(self, sources: Sequence[Source]) -> list[Action]:
+        actions: list[Action] = []
+        posts = [source.post for source in sources if source.post]
+        try:
+            async with self._transaction() as (post_repo, user_repo):
+                authors = await self._authors(user_repo, posts)
+                known = {post.slug: post for post in await post_repo.find_by_slugs([post.slug for post in posts])}
+                for post in posts:
+                    byline = list(dict.fromkeys(authors[_identity(author)] for author in post.authors))
+                    actions.append(await _upsert(post_repo, post, known.get(post.slug), byline))
+                if self._dry_run:
+                    raise _RolledBack
+        except _RolledBack:
+            pass
+        return actions
+
+    async def _authors(self, users: UserRepo, posts: Sequence[ImportedPost]) -> dict[str, User]:
+        """Every author of these posts by identity; those who aren't known yet are created, without a password."""
+        wanted = {_identity(author): author for post in posts for author in post.authors}
+        emails = [author.email for author in wanted.values() if author.email]
+        names = [author.name for author in wanted.values() if not author.email]
+        found = {_identity(user): user for user in await users.find_authors(emails=emails, names=names)}
+        for identity, author in wanted.items():
+            if identity not in found:
+                found[identity] = User(name=author.name, email=author.email)
+                await users.save(found[identity])
+        return found
+
+
+def _identity(author: ImportedAuthor | User) -> str:
+    return author.email.lower() if author.email else f"name:{author.name}"
+
+
+async def _upsert(posts: PostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:
+    values = _values(new, known, byline)
+    post = known or Post(slug=new.slug, co_authorships=[])
+    changed = {name: value for name, value in values.items() if known is None or getattr(known, name) != value}
+    for name, value in changed.items():
+        setattr(post, name, value)
+    if byline_changed := post.co_authors != list(byline[1:]):
+        kept = {co_authorship.user: co_authorship for co_authorship in post.co_authorships}
+        post.co_authorships = [kept.get(user) or CoAuthorship(user=user) for user in byline[1:]]
+        for position, co_authorship in enumerate(post.co_authorships, start=1):
+            co_authorship.position = position
+    if known and not changed and not byline_changed:
+        return "unchanged"
+    await posts.save(post)
+    return "updated" if known else "created"
+
+
+def _values(new: ImportedPost, known: Post | None, byline: Sequence[User]) -> dict[str, Any]:
+    undated = known.published_at if known and known.published_at else datetime.now(UTC)
+    return {
+        "author": byline[0],
+        "title": new.title,
+        "body": new.body,
+        "published_at": None if new.draft else new.published_at or undated,
+    }
