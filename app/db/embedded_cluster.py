@@ -151,7 +151,8 @@ class Cluster:
         sync = ["--no-sync"] if self._options.get("fsync") == "off" else []
         program = self._programs / "initdb"
         command: list[str | Path] = [program, "--username=postgres", "--auth=trust", *locale, *sync, draft]
-        done = run(command, self._account, cwd=self._home)
+        # TZ spares initdb the search for the system's time zone.
+        done = run(command, self._account, cwd=self._home, env={"TZ": "UTC"})
         if done.returncode:
             raise EmbeddedPostgresError(f"cannot create a database in {self._home}: {_last_lines(done.stderr)}")
 

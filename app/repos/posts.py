@@ -13,6 +13,7 @@ from app.core.errors import AuthorUnknown, SlugTaken
 from app.db.errors import conflicts
 from app.db.models import CoAuthorship, Post, User
 from app.db.session import Reader
+from app.schemas.pages import Position
 
 CONFLICTS = {"uq_posts_slug": SlugTaken, "fk_posts_author_id_users": AuthorUnknown}
 
@@ -76,11 +77,9 @@ class PostReadRepo:
     async def get(self, post_id: UUID) -> Row[Any] | None:
         return await self._reader.first(_ONE, {"id": post_id})
 
-    async def page(
-        self, *, after: tuple[object, UUID], limit: int, drafts: bool, author_id: UUID | None
-    ) -> Sequence[Row[Any]]:
+    async def page(self, *, after: Position, limit: int, drafts: bool, author_id: UUID | None) -> Sequence[Row[Any]]:
         """Posts older than `after`, newest first: by publication, or drafts by creation."""
-        parameters = {"at": after[0], "id": after[1], "limit": limit}
+        parameters: dict[str, Any] = {"at": after.at, "id": after.id, "limit": limit}
         if author_id:
             parameters["author_id"] = author_id
         return await self._reader.all(_PAGES[drafts, author_id is not None], parameters)

@@ -11,6 +11,7 @@ from app.core.errors import EmailTaken, NameTaken
 from app.db.errors import conflicts
 from app.db.models import User
 from app.db.session import Reader
+from app.schemas.pages import Position
 
 CONFLICTS = {"uq_users_email_lower": EmailTaken, "uq_users_name_without_email": NameTaken}
 
@@ -34,8 +35,8 @@ class UserReadRepo:
     async def get(self, user_id: UUID) -> Row[Any] | None:
         return await self._reader.first(_ONE, {"id": user_id})
 
-    async def page(self, *, after: tuple[object, UUID], limit: int) -> Sequence[Row[Any]]:
-        return await self._reader.all(_PAGE, {"at": after[0], "id": after[1], "limit": limit})
+    async def page(self, *, after: Position, limit: int) -> Sequence[Row[Any]]:
+        return await self._reader.all(_PAGE, {"at": after.at, "id": after.id, "limit": limit})
 
 
 class UserRepo:

@@ -2,8 +2,9 @@
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -14,7 +15,8 @@ _LAYOUT = struct.Struct(">q16s")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Position(NamedTuple):
+@dataclass(frozen=True)
+class Position:
     """A place in a list ordered by time and id, both descending: the next page starts right after it."""
 
     at: datetime

@@ -51,8 +51,24 @@ def base() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def blank() -> Iterator[Path]:
+    """A folder with an empty cluster, to copy: `initdb` takes longer than all the rest of a test."""
+    folder = Path(tempfile.mkdtemp(prefix="embedded-"))
+    with server(folder):
+        pass
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
-def data_dir(base: Path) -> Path:
+def data_dir(base: Path, blank: Path) -> Path:
+    subprocess.run(["cp", "-Rp", blank, base / "data"], check=True)
+    return base / "data"
+
+
+@pytest.fixture
+def new_dir(base: Path) -> Path:
     return base / "data"
 
 
@@ -112,8 +128,8 @@ def lives(pid: int | None) -> bool:
 
 
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
-def test_a_new_server_answers_each_driver(data_dir: Path, driver: str) -> None:
-    with server(data_dir) as postgres:
+def test_a_new_server_answers_each_driver(new_dir: Path, driver: str) -> None:
+    with server(new_dir) as postgres:
         postgres.ensure_database("postern")
         assert ask(postgres, "SELECT 1", database="postern", driver=driver) == 1
 
@@ -134,8 +150,8 @@ def test_data_is_kept_between_runs(data_dir: Path) -> None:
         assert ask(postgres, "SELECT what FROM kept") == "here"
 
 
-def test_text_is_utf8_and_time_is_utc_on_every_system(data_dir: Path) -> None:
-    with server(data_dir) as postgres:
+def test_text_is_utf8_and_time_is_utc_on_every_system(new_dir: Path) -> None:
+    with server(new_dir) as postgres:
         assert ask(postgres, "SELECT current_setting('server_encoding')") == "UTF8"
         assert ask(postgres, "SELECT lower('ÄÉ')") == "äé"
         assert ask(postgres, "SELECT current_setting('timezone')") == "UTC"
@@ -155,8 +171,8 @@ def test_only_the_last_holder_stops_the_server(data_dir: Path) -> None:
     assert second.pid is None
 
 
-def test_processes_that_start_together_share_one_server(data_dir: Path) -> None:
-    with another_holder(data_dir) as one, another_holder(data_dir) as two:
+def test_processes_that_start_together_share_one_server(new_dir: Path) -> None:
+    with another_holder(new_dir) as one, another_holder(new_dir) as two:
         pid = int(line(one))
         assert int(line(two)) == pid
         one.communicate()
@@ -240,14 +256,14 @@ def test_a_pid_file_cut_short_is_no_obstacle(data_dir: Path) -> None:
         assert ask(postgres, "SELECT 1") == 1
 
 
-def test_an_interrupted_creation_is_done_again(data_dir: Path) -> None:
-    with another_holder(data_dir) as holder:
-        wait_until(lambda: list(data_dir.glob("postgres.new-*/PG_VERSION")))
+def test_an_interrupted_creation_is_done_again(new_dir: Path) -> None:
+    with another_holder(new_dir) as holder:
+        wait_until(lambda: list(new_dir.glob("postgres.new-*/PG_VERSION")))
         os.killpg(holder.pid, signal.SIGKILL)
-    assert not (data_dir / "postgres").exists()
-    with server(data_dir) as postgres:
+    assert not (new_dir / "postgres").exists()
+    with server(new_dir) as postgres:
         assert ask(postgres, "SELECT 1") == 1
-    assert not list(data_dir.glob("postgres.new-*"))
+    assert not list(new_dir.glob("postgres.new-*"))
 
 
 def test_a_deleted_folder_means_a_new_database_that_old_holders_leave_alone(data_dir: Path) -> None:
@@ -352,17 +368,26 @@ def test_root_runs_the_server_as_the_owner_of_the_folder_around(base: Path) -> N
 
 
 @needs_root
-def test_root_places_the_data_elsewhere_when_a_closed_folder_is_in_the_way(base: Path, data_dir: Path) -> None:
+def test_root_hands_an_empty_folder_over_and_needs_no_other_place(base: Path) -> None:
     base.chmod(0o700)
-    with server(data_dir) as postgres:
+    with server(base) as postgres:
+        assert ask(postgres, "SELECT 1") == 1
+    assert (base / "postgres" / "PG_VERSION").exists()
+    assert not (base / "moved-to").is_symlink()
+
+
+@needs_root
+def test_root_places_the_data_elsewhere_when_a_closed_folder_is_in_the_way(base: Path, new_dir: Path) -> None:
+    base.chmod(0o700)
+    with server(new_dir) as postgres:
         ask(postgres, "CREATE TABLE kept AS SELECT 1 AS one", "SELECT 1")
-    home = (data_dir / "moved-to").readlink()
-    with server(data_dir) as postgres:
+    home = (new_dir / "moved-to").readlink()
+    with server(new_dir) as postgres:
         assert ask(postgres, "SELECT one FROM kept") == 1
     assert base.stat().st_mode & 0o777 == 0o700
     assert home.stat().st_mode & 0o777 == 0o700
-    shutil.rmtree(data_dir)
-    with server(data_dir) as postgres:
+    shutil.rmtree(new_dir)
+    with server(new_dir) as postgres:
         assert ask(postgres, "SELECT to_regclass('kept') IS NULL") is True
     shutil.rmtree(home)
 
@@ -386,9 +411,9 @@ def test_root_copies_programs_that_the_other_user_cannot_read(
     shutil.rmtree(copy)
 
 
-def test_a_link_to_the_data_of_another_checkout_is_refused(data_dir: Path) -> None:
-    data_dir.mkdir()
-    (data_dir / "moved-to").symlink_to("/var/tmp/postern-of-another-0")
+def test_a_link_to_the_data_of_another_checkout_is_refused(new_dir: Path) -> None:
+    new_dir.mkdir()
+    (new_dir / "moved-to").symlink_to("/var/tmp/postern-of-another-0")
     with pytest.raises(EmbeddedPostgresError, match="leads to another folder's data"):
-        server(data_dir).start()
-    (data_dir / "moved-to").unlink()
+        server(new_dir).start()
+    (new_dir / "moved-to").unlink()

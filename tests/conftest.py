@@ -1,0 +1,146 @@
+"""Fixtures. Most tests share one database per worker and roll back; those that prove commits clone one of their own."""
+
+import os
+
+# Before the first import of the application: nobody's own environment or .env decides what is tested.
+for name in ("DATABASE_URL", "SECRET_KEYS", "LOG_LEVEL", "LOG_FORMAT", "DATA_DIR"):
+    os.environ.pop(name, None)
+os.environ["ENVIRONMENT"] = "test"
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from pytest_factoryboy import register
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
+
+from app.api.deps import get_db, get_reader
+from app.db.session import Database, Reader, write_transaction
+from app.main import create_app
+from tests.support.application import client_of, make_settings, running
+from tests.support.factories import PostFactory, UserFactory
+from tests.support.server import Clone, Server
+
+register(UserFactory)
+register(PostFactory)
+
+DRIVERS = ("asyncpg", "psycopg")
+TEMPLATE = pytest.StashKey[str]()
+SERVER = pytest.StashKey[Server]()
+
+type Save = Callable[..., Awaitable[None]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run's one server; workers of pytest-xdist get its address from the process that starts them."""
+    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        config.stash[TEMPLATE] = workerinput["template"]
+    elif not (config.option.collectonly or config.option.help):
+        config.stash[SERVER] = server = Server()
+        config.stash[TEMPLATE] = server.start().render_as_string(hide_password=False)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["template"] = node.config.stash[TEMPLATE]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if server := config.stash.get(SERVER, None):
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(pytestconfig: pytest.Config) -> URL:
+    """The migrated, empty database that others are copied from; nobody connects to it."""
+    return make_url(pytestconfig.stash[TEMPLATE])
+
+
+@pytest.fixture(scope="session")
+async def shared_database(template: URL) -> AsyncIterator[Database]:
+    """One database a worker, for tests that roll back."""
+    driver = os.environ.get("TEST_DRIVER", DRIVERS[0])
+    async with Clone(template, driver=driver) as url:
+        database = Database(url, make_settings(url))
+        yield database
+        await database.close()
+
+
+@pytest.fixture
+async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection]:
+    """The test's one connection, in a transaction that is rolled back at its end."""
+    async with shared_database.write_engine.connect() as connection:
+        transaction = await connection.begin()
+        yield connection
+        await transaction.rollback()
+
+
+@pytest.fixture
+def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
+    """Sessions whose commit ends a savepoint of the test's transaction."""
+    return async_sessionmaker(connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+
+
+@pytest.fixture
+def save(sessions: async_sessionmaker[AsyncSession]) -> Save:
+    """Stores rows that a factory built."""
+
+    async def save(*rows: object) -> None:
+        async with sessions.begin() as session:
+            session.add_all(rows)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def shared_app() -> FastAPI:
+    return create_app(make_settings())
+
+
+@pytest.fixture
+def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessionmaker[AsyncSession]) -> Any:
+    """The application with every query on the test's connection."""
+
+    async def test_db() -> AsyncIterator[AsyncSession]:
+        async with write_transaction(sessions) as session:
+            yield session
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[AsyncConnection]:
+        yield connection
+
+    shared_app.dependency_overrides[get_db] = test_db
+    shared_app.dependency_overrides[get_reader] = lambda: Reader(connect)
+    yield shared_app
+    shared_app.dependency_overrides.clear()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Speaks to the application; whatever it writes is rolled back."""
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture(params=DRIVERS)
+async def live_url(request: pytest.FixtureRequest, template: URL) -> AsyncIterator[URL]:
+    """A database of this test's own, once through each driver: what is committed in it is committed."""
+    async with Clone(template, driver=request.param) as url:
+        yield url
+
+
+@pytest.fixture
+async def live_app(live_url: URL) -> AsyncIterator[FastAPI]:
+    async with running(live_url) as app:
+        yield app
+
+
+@pytest.fixture
+async def live_client(live_app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(live_app) as client:
+        yield client

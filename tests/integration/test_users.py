@@ -1,0 +1,104 @@
+"""Users through HTTP."""
+
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.conftest import Save
+from tests.support.factories import PostFactory, UserFactory
+
+USERS = "/api/v1/users"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users/", "/api/v1/users"])
+async def test_a_user_is_created_with_and_without_the_trailing_slash(client: httpx2.AsyncClient, path: str) -> None:
+    response = await client.post(path, json={"email": "test@example.com", "is_active": True})
+
+    assert response.status_code == 201
+    assert response.json()["email"] == "test@example.com"
+    assert response.json()["is_active"] is True
+
+
+async def test_an_email_is_unique_whatever_the_case_of_its_letters(client: httpx2.AsyncClient) -> None:
+    await client.post(USERS, json={"email": "ada@example.com"})
+
+    response = await client.post(USERS, json={"email": "ADA@Example.com"})
+
+    assert response.status_code == 409
+    assert response.json()["code"] == "email_taken"
+
+
+async def test_a_created_user_can_be_read(client: httpx2.AsyncClient) -> None:
+    created = (await client.post(USERS, json={"email": "ada@example.com", "name": "Ada"})).json()
+
+    response = await client.get(f"{USERS}/{created['id']}")
+
+    assert response.status_code == 200
+    assert response.json() == created
+
+
+async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.AsyncClient, save: Save) -> None:
+    user = UserFactory(name="Ada", email="ada@example.com")
+    await save(user)
+
+    response = await client.patch(f"{USERS}/{user.id}", json={"is_active": False})
+
+    assert response.status_code == 200
+    changed = response.json()
+    assert (changed["name"], changed["email"], changed["is_active"]) == ("Ada", "ada@example.com", False)
+
+
+async def test_an_address_cannot_be_changed_to_one_that_is_taken(client: httpx2.AsyncClient, save: Save) -> None:
+    user = UserFactory()
+    await save(user, UserFactory(email="ada@example.com"))
+
+    response = await client.patch(f"{USERS}/{user.id}", json={"email": "Ada@example.com"})
+
+    assert response.status_code == 409
+    assert (await client.get(f"{USERS}/{user.id}")).json()["email"] == user.email
+
+
+@pytest.mark.parametrize("field", ["email", "is_active"])
+async def test_a_required_field_cannot_become_null(client: httpx2.AsyncClient, save: Save, field: str) -> None:
+    user = UserFactory()
+    await save(user)
+
+    response = await client.patch(f"{USERS}/{user.id}", json={field: None})
+
+    assert response.status_code == 422
+
+
+async def test_deleting_a_user_deletes_their_posts(client: httpx2.AsyncClient, save: Save) -> None:
+    post = PostFactory()
+    await save(post)
+
+    response = await client.delete(f"{USERS}/{post.author.id}")
+
+    assert response.status_code == 204
+    assert response.content == b""
+    assert (await client.get(f"{USERS}/{post.author.id}")).status_code == 404
+    assert (await client.get(f"/api/v1/posts/{post.id}")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_user_who_is_not_there_is_a_404(client: httpx2.AsyncClient, method: str) -> None:
+    body = {"json": {}} if method == "PATCH" else {}
+
+    response = await client.request(method, f"{USERS}/{uuid4()}", **body)
+
+    assert response.status_code == 404
+    assert response.json()["code"] == "user_not_found"
+
+
+async def test_users_are_listed_newest_first_in_pages(client: httpx2.AsyncClient, save: Save) -> None:
+    for _ in range(5):
+        await save(UserFactory())
+
+    first = (await client.get(USERS, params={"limit": 3})).json()
+    second = (await client.get(USERS, params={"limit": 3, "cursor": first["next_cursor"]})).json()
+
+    names = [user["id"] for user in first["items"] + second["items"]]
+    assert len(names) == len(set(names)) == 5
+    assert names == sorted(names, reverse=True)
+    assert second["next_cursor"] is None

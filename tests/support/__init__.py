@@ -1,0 +1,1 @@
+"""What tests share: a server, databases, an application, factories."""

@@ -1,0 +1,41 @@
+"""Applications under test, with or without their own engines."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from sqlalchemy.engine import URL
+
+from app.core.config import Settings, load_settings
+from app.db.session import Database
+from app.main import create_app
+
+SECRET = "a test secret of more than 32 characters"
+
+
+def make_settings(url: URL | None = None, **values: Any) -> Settings:
+    """Settings that don't depend on the environment of whoever runs the tests."""
+    text = url.render_as_string(hide_password=False) if url else None
+    defaults = {"environment": "test", "database_url": text, "secret_keys": {"test": SECRET}, "log_format": "json"}
+    return load_settings(_env_file=None, **(defaults | values))
+
+
+@asynccontextmanager
+async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncIterator[FastAPI]:
+    """An application with engines of its own on this database, as in production: what it commits is committed."""
+    settings = make_settings(url, **values)
+    app = app or create_app(settings)
+    app.state.database = Database(url, settings)
+    try:
+        yield app
+    finally:
+        await app.state.database.close()
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://postern.test", **options) as client:
+        yield client
