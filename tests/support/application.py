@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
+from starlette.types import ASGIApp
 
 from app.core.config import Settings, load_settings
 from app.db.session import Database
@@ -35,7 +36,7 @@ async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncI
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def client_of(app: FastAPI | ASGIApp, **options: Any) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://postern.test", **options) as client:
         yield client

@@ -1,0 +1,104 @@
+"""Many requests at once: one winner, and no connection lost whenever a request is cut off."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Generator
+from functools import partial
+from itertools import cycle, islice
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from sqlalchemy.engine import URL
+
+from tests.support.application import client_of, running
+from tests.support.database import count, idle_transactions
+
+USERS = "/api/v1/users"
+
+
+async def test_of_a_thousand_concurrent_creations_of_one_email_one_succeeds(live_url: URL) -> None:
+    # A thousand requests share twenty connections: here the queue may be as long as it takes.
+    async with running(live_url, db_pool_timeout=300) as app, client_of(app) as client:
+        emails = cycle(["ada@example.com", "Ada@Example.com"])
+        creations = [client.post(USERS, json={"email": email}) for email in islice(emails, 1000)]
+        responses = await asyncio.gather(*creations)
+
+    answers = Counter((response.status_code, response.json().get("code")) for response in responses)
+    assert answers == {(201, None): 1, (409, "email_taken"): 999}
+    assert count(live_url, "users") == 1
+
+
+class CutOff(Awaitable[Any]):
+    """A coroutine whose task is cancelled when it waits for the `at`-th time; `waits` counts them."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], at: int | None = None) -> None:
+        self._coroutine = coroutine
+        self._at = at
+        self.waits = 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._coroutine.__await__()
+        resume = partial(next, steps)
+        while True:
+            try:
+                awaited = resume()
+            except StopIteration as end:
+                return end.value
+            if self.waits == self._at:
+                self._task().cancel()
+            self.waits += 1
+            try:
+                yield awaited
+                resume = partial(next, steps)
+            except BaseException as error:  # noqa: BLE001 - it belongs to the coroutine, which may await again
+                resume = partial(steps.throw, error)
+
+    @staticmethod
+    def _task() -> asyncio.Task[Any]:
+        task = asyncio.current_task()
+        assert task
+        return task
+
+
+async def cut_off(coroutine: Coroutine[Any, Any, Any], at: int) -> bool:
+    """True when the coroutine was cancelled, false when it had ended before."""
+    try:
+        await CutOff(coroutine, at)
+    except asyncio.CancelledError:
+        return True
+    return False
+
+
+async def test_after_a_thousand_cancelled_requests_no_connection_is_lost(
+    live_app: FastAPI, live_client: httpx2.AsyncClient, live_url: URL
+) -> None:
+    def request(number: int) -> Coroutine[Any, Any, httpx2.Response]:
+        if number % 2:
+            return live_client.post(USERS, json={"email": f"user{number}@example.com"})
+        return live_client.get(USERS)
+
+    before = asyncio.all_tasks()
+    for number in (0, 1):  # the pools' first connections take many steps more
+        await request(number)
+    whole = [CutOff(request(number)) for number in (2, 3)]
+    for each in whole:
+        await each
+
+    cancelled = 0
+    for first in range(4, 2000, 40):
+        tasks = [
+            asyncio.create_task(cut_off(request(number), at=number // 2 % whole[number % 2].waits))
+            for number in range(first, first + 40)
+        ]
+        cancelled += sum(await asyncio.gather(*tasks))
+        if cancelled >= 1000:
+            break
+    # SQLAlchemy gives connections back in tasks of their own, which outlive a cancelled one.
+    await asyncio.gather(*asyncio.all_tasks() - before)
+
+    assert cancelled >= 1000
+    assert [engine.pool.checkedout() for engine in live_app.state.database.engines] == [0, 0]
+    assert idle_transactions(live_url) == 0
+    assert (await live_client.post(USERS, json={"email": "ada@example.com"})).status_code == 201
+    assert (await live_client.get(USERS)).status_code == 200
