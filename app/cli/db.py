@@ -88,7 +88,7 @@ def _scratch_server(server: str | None) -> Iterator[URL]:
         return
     with (
         tempfile.TemporaryDirectory(prefix="postern-gate-") as folder,
-        EmbeddedPostgres(Path(folder) / "postgres", options={"fsync": "off"}) as embedded,
+        EmbeddedPostgres(Path(folder), options={"fsync": "off"}) as embedded,
     ):
         yield make_url(embedded.url("postgres"))
 

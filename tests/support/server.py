@@ -44,7 +44,7 @@ class Server:
         if given := os.environ.get("TEST_DATABASE_URL"):
             return make_url(given)
         self._folder = Path(tempfile.mkdtemp(prefix="postern-tests-"))
-        self._embedded = EmbeddedPostgres(self._folder / "postgres", options=FAST)
+        self._embedded = EmbeddedPostgres(self._folder, options=FAST)
         self._embedded.start()
         return make_url(self._embedded.url("postgres"))
 
