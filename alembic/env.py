@@ -40,7 +40,8 @@ async def run_online(url: URL) -> None:
                 await connection.run_sync(run)
     except DomainError as error:
         where = url.render_as_string(hide_password=True)
-        raise CommandError(f"{error.detail} ({where}: {error.__cause__})") from error
+        reason = str(getattr(error.__cause__, "orig", error.__cause__)).partition("\n")[0]
+        raise CommandError(f"{error.detail} ({where}: {reason})") from error
     finally:
         await engine.dispose()
 

@@ -9,6 +9,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app.api import errors, routes
 from app.api.middleware import RequestLayer
+from app.api.openapi import DocumentedAPI
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.logs import configure_logging
@@ -32,13 +33,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """A new application; without settings it reads them from the environment."""
     settings = settings or load_settings()
     configure_logging(settings)
-    app = FastAPI(
+    app = DocumentedAPI(
         title="Postern",
         version="0.1.0",
         summary="A publishing API: users and their posts.",
         lifespan=lifespan,
         redirect_slashes=False,
-        responses={},
     )
     app.state.settings = settings
     errors.install(app)

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from app.core.errors import DomainError
@@ -14,11 +15,12 @@ from app.schemas.problems import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
-_HTTP_DETAILS = {
-    400: "The request could not be read.",
-    404: "There is nothing at this path.",
-    405: "This path doesn't support the method.",
-    413: "The request body is too large.",
+# Codes are ours to keep: the standard library's phrases change with the version of Python.
+_HTTP_ERRORS = {
+    400: ("bad_request", "The request could not be read."),
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "This path doesn't support the method."),
+    413: ("content_too_large", "The request body is too large."),
 }
 
 log = structlog.get_logger()
@@ -45,6 +47,13 @@ def problem(
     return Response(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def http_problem(status: int, *, headers: dict[str, str] | None = None) -> Response:
+    """What HTTP itself refuses: no such path, a body too large …"""
+    phrase = HTTPStatus(status).phrase
+    code, detail = _HTTP_ERRORS.get(status, (phrase.lower().replace(" ", "_"), f"{phrase}."))
+    return problem(status, code, detail, headers=headers)
+
+
 def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: its own domain errors, and those that any route can meet."""
     codes: dict[int, list[str]] = {
@@ -54,13 +63,14 @@ def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     }
     for error in errors:
         codes.setdefault(error.status, []).append(error.code)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    return {status: documented(status, *listed) for status, listed in sorted(codes.items())}
+
+
+def documented(status: int, *codes: str) -> dict[str, Any]:
+    """An error response of the OpenAPI document."""
     return {
-        status: {
-            "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in listed)}",
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status, listed in sorted(codes.items())
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
 
@@ -72,12 +82,19 @@ async def on_domain_error(_request: Request, error: Exception) -> Response:
     return problem(error.status, error.code, error.detail, headers=headers)
 
 
-async def on_http_error(_request: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
-    phrase = HTTPStatus(error.status_code).phrase
-    detail = _HTTP_DETAILS.get(error.status_code, f"{phrase}.")
-    headers = dict(error.headers) if error.headers else None
-    return problem(error.status_code, phrase.lower().replace(" ", "_"), detail, headers=headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return http_problem(error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method of the request's path. The framework names only those of the first route that has the path."""
+    path = request.scope["path"]
+    routes = iter_route_contexts(request.app.routes)
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 async def on_invalid_request(_request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import internal_error, problem
+from app.api.errors import http_problem, internal_error
 from app.core.logs import bound_request_id, describe_error, new_request_id
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
@@ -40,7 +40,7 @@ class RequestLayer:
         scope = dict(exchange.scope, path=_without_trailing_slash(exchange.scope["path"]))
         try:
             if _declared_length(headers) > self._max_body_bytes:
-                response = problem(413, "content_too_large", "The request body is too large.")
+                response = http_problem(413)
                 await response(scope, receive, exchange.send)
                 return
             await self._app(scope, receive, exchange.send)

@@ -109,7 +109,7 @@ def parse_database_url(text: str) -> URL:
     """The URL of an asynchronous PostgreSQL driver; ValueError says what to write instead."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a ValueError quotes what should have been the port
         raise ValueError(f"not a database URL; write {ASYNC_DRIVERS[0]}://user:password@host:5432/database") from None
     if url.drivername in ASYNC_DRIVERS:
         return url

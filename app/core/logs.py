@@ -86,7 +86,15 @@ def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
 
 
 def _drop_traceback(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """In production an exception is its type alone: tracebacks quote paths, SQL and data."""
+    """In production an exception is its type alone: tracebacks quote paths, SQL and data.
+
+    The same holds for what libraries write below the first line of a message.
+    """
+    first, *below = str(event["event"]).splitlines() or [""]
+    if below:
+        event["event"] = first
+        if first.startswith("Traceback"):
+            event["error_type"] = below[-1].partition(":")[0]
     error = event.pop("exc_info", None)
     if isinstance(error, tuple):
         error = error[1]

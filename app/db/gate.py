@@ -4,6 +4,7 @@ import asyncio
 import difflib
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 from alembic import command
 from alembic.util import CommandError
@@ -22,66 +23,66 @@ class GateClosed(Exception):
     """A migration gate that doesn't open; its text says what differs and what to do."""
 
 
-def gates(server: URL) -> dict[str, Gate]:
+def gates(server: URL, root: Path = migrations.ROOT) -> dict[str, Gate]:
     """Every gate by name; each raises GateClosed. The server's role must be allowed to create databases."""
     return {
-        "one head": one_head,
-        "committed revisions are untouched": committed_revisions,
-        "the database reaches the head": lambda: at_head(server),
-        "models and migrations agree": lambda: models_agree(server),
-        "up, down and up again leaves no trace": lambda: reversible(server),
-        "migrations build what the models describe": lambda: same_schema(server),
+        "one head": lambda: one_head(root),
+        "committed revisions are untouched": lambda: committed_revisions(root),
+        "the database reaches the head": lambda: at_head(server, root),
+        "models and migrations agree": lambda: models_agree(server, root),
+        "up, down and up again leaves no trace": lambda: reversible(server, root),
+        "migrations build what the models describe": lambda: same_schema(server, root),
     }
 
 
-def one_head() -> None:
-    heads = migrations.heads()
+def one_head(root: Path) -> None:
+    heads = migrations.heads(root)
     if len(heads) != 1:
         raise GateClosed(f"there are {len(heads)} heads ({', '.join(heads)}): rebase one revision onto the other")
 
 
-def committed_revisions() -> None:
-    if faults := migrations.edited():
+def committed_revisions(root: Path) -> None:
+    if faults := migrations.edited(root):
         raise GateClosed("\n".join(faults))
 
 
-def at_head(server: URL) -> None:
+def at_head(server: URL, root: Path) -> None:
     with Scratch(server) as url:
-        migrations.upgrade(url)
+        migrations.upgrade(url, root=root)
         try:
-            command.current(migrations.config(url), check_heads=True)
+            command.current(migrations.config(url, root=root), check_heads=True)
         except CommandError as error:
             raise GateClosed(str(error)) from error
 
 
-def models_agree(server: URL) -> None:
+def models_agree(server: URL, root: Path) -> None:
     with Scratch(server) as url:
-        migrations.upgrade(url)
-        check(url)
+        migrations.upgrade(url, root=root)
+        check(url, root)
 
 
-def check(url: URL) -> None:
+def check(url: URL, root: Path = migrations.ROOT) -> None:
     """GateClosed when autogenerate finds a difference between this database and the models."""
     try:
-        command.check(migrations.config(url))
+        command.check(migrations.config(url, root=root))
     except CommandError as error:
         raise GateClosed(f"{error}: `postern db revision -m '…'` writes what is missing") from error
 
 
-def reversible(server: URL) -> None:
+def reversible(server: URL, root: Path) -> None:
     with Scratch(server) as url:
         empty = dump(url)
-        migrations.upgrade(url)
+        migrations.upgrade(url, root=root)
         full = dump(url)
-        migrations.downgrade(url, "base")
+        migrations.downgrade(url, "base", root=root)
         _must_equal(empty, dump(url), "a downgrade to base leaves something behind or takes too much")
-        migrations.upgrade(url)
+        migrations.upgrade(url, root=root)
         _must_equal(full, dump(url), "upgrading again builds another schema")
 
 
-def same_schema(server: URL) -> None:
+def same_schema(server: URL, root: Path) -> None:
     with Scratch(server) as migrated, Scratch(server) as described:
-        migrations.upgrade(migrated)
+        migrations.upgrade(migrated, root=root)
         asyncio.run(_create_all(described))
         _must_equal(dump(described), dump(migrated), "the models (-) and the migrations (+) build different schemas")
 

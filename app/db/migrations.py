@@ -24,12 +24,12 @@ def heads(root: Path = ROOT) -> list[str]:
     return list(ScriptDirectory.from_config(config(root=root)).get_heads())
 
 
-def upgrade(url: URL, revision: str = "head") -> None:
-    command.upgrade(config(url), revision)
+def upgrade(url: URL, revision: str = "head", *, root: Path = ROOT) -> None:
+    command.upgrade(config(url, root=root), revision)
 
 
-def downgrade(url: URL, revision: str) -> None:
-    command.downgrade(config(url), revision)
+def downgrade(url: URL, revision: str, *, root: Path = ROOT) -> None:
+    command.downgrade(config(url, root=root), revision)
 
 
 def seal(root: Path = ROOT) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 
 class Input(BaseModel):
@@ -24,16 +24,12 @@ class Entity(Output):
     id: UUID
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("the character U+0000 can't be stored")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
+# Constraints of the string itself, not validator functions: those would run before the stripping, lose the
+# constraints that fields add, and stay out of the contract.
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Any text that PostgreSQL can store."""
 
-Line = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\r\n]*$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00\r\n]*$")]
 """One line of text, without space around it."""
 
 

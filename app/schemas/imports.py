@@ -1,6 +1,7 @@
 """A post as other tools write it: front matter of Zola, Hugo or Jekyll, or a line of JSON."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from app.schemas.posts import Body, Slug, Title
 from app.schemas.users import Email, Name
 
-_DATE_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
+# Jekyll writes 2016-09-29 10:00:00 +0200, which is neither YAML's nor ISO's way.
+_SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
+_DAY_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
 
 
 def _as_list(value: Any) -> Any:
@@ -23,10 +26,25 @@ def _as_author(value: Any) -> Any:
 def _as_moment(value: Any) -> Any:
     """A day without a time is its midnight, and a time without a zone is UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
+        value = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub("", value.strip()))
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("not between the years 1 and 9999") from None
+    if isinstance(value, int | float):
+        raise ValueError("a number; write a date such as 2016-09-29")  # Pydantic would take 2016 for seconds of 1970
     return datetime.combine(value, time(), UTC) if isinstance(value, date) else value
+
+
+def day_in_path(path: str) -> datetime | None:
+    """Many blogs keep the date in the path alone: 2016/09/29/title, or Jekyll's 2016-09-29-title."""
+    if found := _DAY_IN_PATH.search(path):
+        year, month, day = map(int, found.groups())
+        with suppress(ValueError):  # digits that are no date
+            return datetime(year, month, day, tzinfo=UTC)
+    return None
 
 
 class ImportedAuthor(BaseModel):
@@ -54,10 +72,7 @@ class ImportedPost(BaseModel):
 
     @model_validator(mode="after")
     def _date_from_path(self) -> "ImportedPost":
-        """Many blogs keep the date in the path alone: 2016/09/29/title, or Jekyll's 2016-09-29-title."""
-        if self.published_at is None and (found := _DATE_IN_PATH.search(self.slug)):
-            year, month, day = map(int, found.groups())
-            self.published_at = datetime(year, month, day, tzinfo=UTC)
+        self.published_at = self.published_at or day_in_path(self.slug)
         return self
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from app.schemas.base import Entity, Input, Output
 
@@ -46,6 +46,7 @@ START = Position(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 Cursor = Annotated[
     Position,
     PlainValidator(Position.decode),
+    PlainSerializer(Position.encode),  # without it the contract would describe what is inside
     WithJsonSchema({"type": "string", "description": "`next_cursor` of the page before."}),
 ]
 

@@ -12,7 +12,7 @@ import yaml
 from frontmatter.default_handlers import BaseHandler, YAMLHandler
 from pydantic import ValidationError
 
-from app.schemas.imports import KNOWN_FIELDS, ImportedPost
+from app.schemas.imports import KNOWN_FIELDS, ImportedPost, day_in_path
 
 MARKDOWN = (".md", ".markdown")
 JSON_LINES = (".jsonl", ".ndjson")
@@ -96,7 +96,8 @@ def _json_object(line: bytes) -> dict[str, Any] | Unreadable:
 def _documents(path: Path) -> _Raw:
     root = path if path.is_dir() else path.parent
     for file in _files(path):
-        name = file.relative_to(root).as_posix()
+        place = file.relative_to(root)
+        name = place.as_posix()
         try:
             fields, body = _front_matter(file)
         except (OSError, Unreadable) as error:
@@ -104,12 +105,14 @@ def _documents(path: Path) -> _Raw:
             yield name, Unreadable(text)
             continue
         fields.setdefault("body", body)
-        fields["path"] = _path(file.relative_to(root), fields)
+        fields["path"] = _path(place, fields)
+        if not fields.keys() & {"date", "published_at"}:
+            fields["date"] = day_in_path(fields["path"]) or day_in_path(name)
         yield name, fields
 
 
 def _files(path: Path) -> list[Path]:
-    """`_index.md` describes a section, and hidden or underscored folders aren't content (but Jekyll's `_posts`)."""
+    """`_index.md` describes a section, and hidden folders aren't content."""
     if not path.is_dir():
         return [path]
     found = (file for file in path.rglob("*") if file.suffix in MARKDOWN and file.stem != "_index")
@@ -126,6 +129,9 @@ def _front_matter(file: Path) -> tuple[dict[str, Any], str]:
         raise Unreadable("no front matter: expected +++ (TOML) or --- (YAML) on the first line")
     try:
         matter, body = handler.split(text)
+    except ValueError:
+        raise Unreadable(f"the front matter has no end: expected another {handler.END_DELIMITER}") from None
+    try:
         fields = handler.load(matter)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())

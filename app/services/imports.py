@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 from app.core.errors import DomainError
@@ -46,26 +47,22 @@ class ImportService:
         self._slugs: dict[str, str] = {}
 
     async def load(self, batch: Sequence[Source]) -> None:
-        sound = [source for source in batch if self._is_sound(source)]
-        try:
-            actions = await self._store(sound)
-        except DomainError as error:
-            if len(sound) > 1:  # one of them is at fault: each on its own, so that the others arrive
-                for source in sound:
-                    await self._load_alone(source)
-                return
-            self.report.skip(sound[0], str(error))
-            return
-        for source, action in zip(sound, actions, strict=True):
-            self._count(source, action)
+        await self._load([source for source in batch if self._is_sound(source)])
 
-    async def _load_alone(self, source: Source) -> None:
+    async def _load(self, sources: Sequence[Source]) -> None:
         try:
-            [action] = await self._store([source])
+            actions = await self._store(sources)
         except DomainError as error:
-            self.report.skip(source, str(error))
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise  # the database is at fault, and no other post would fare better
+            if len(sources) == 1:
+                self.report.skip(sources[0], str(error))
+                return
+            for source in sources:  # one of them is at fault: each on its own, so that the others arrive
+                await self._load([source])
         else:
-            self._count(source, action)
+            for source, action in zip(sources, actions, strict=True):
+                self._count(source, action)
 
     def _is_sound(self, source: Source) -> bool:
         if source.post is None:
