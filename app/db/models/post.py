@@ -42,8 +42,9 @@ class Post(IdMixin, TimestampMixin, Base):
 
     __table_args__ = (
         CheckConstraint(f"char_length(body) <= {BODY_LENGTH}", name="body_length"),
-        # One index a list: published posts, drafts, and both for one author (which also serves the foreign key).
+        # One index a list: published posts and drafts, of all and of one author. The third serves the foreign key too.
         Index("ix_posts_published", "published_at", "id", postgresql_where=published_at.is_not(None)),
         Index("ix_posts_drafts", "created_at", "id", postgresql_where=published_at.is_(None)),
         Index("ix_posts_author_published", "author_id", "published_at", "id"),
+        Index("ix_posts_author_drafts", "author_id", "created_at", "id", postgresql_where=published_at.is_(None)),
     )
