@@ -106,17 +106,20 @@ def _drop_traceback(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
     return event
 
 
-def configure_logging(settings: Settings) -> None:
-    """Sends structlog's and the standard library's events through one chain to standard error."""
-    tracebacks = [_drop_traceback] if settings.is_production else [structlog.processors.format_exc_info]
-    shared: list[Processor] = [
+def _shared_chain(settings: Settings) -> list[Processor]:
+    return [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,
-        *tracebacks,
+        _drop_traceback if settings.is_production else structlog.processors.format_exc_info,
         mask,
     ]
+
+
+def configure_logging(settings: Settings) -> None:
+    """Sends structlog's and the standard library's events through one chain to standard error."""
+    shared = _shared_chain(settings)
     renderer: Processor = (
         structlog.processors.JSONRenderer() if settings.logs_as_json else structlog.dev.ConsoleRenderer(colors=False)
     )
