@@ -1,0 +1,85 @@
+"""The tools that guard the layers and the tests themselves catch what they are there for."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.laws import ROOT
+
+LINT = Path(sys.executable).with_name("lint-imports")
+
+PLANTED = [
+    ("app/core/errors.py", "from app.services import posts", "The house: each layer knows only those below it"),
+    ("app/api/deps.py", "import app.cli.main", "The house: each layer knows only those below it"),
+    ("app/services/posts.py", "import sqlalchemy", "Services decide: no HTTP, no SQL"),
+    ("app/services/posts.py", "from fastapi import HTTPException", "Services decide: no HTTP, no SQL"),
+    (
+        "app/api/routes/posts.py",
+        "from app.repos.posts import PostRepo",
+        "Routes declare: no SQL, no repos, no database",
+    ),
+    ("app/repos/posts.py", "from starlette.exceptions import HTTPException", "Only the API knows HTTP"),
+]
+
+
+def linted(root: Path) -> tuple[int, list[str]]:
+    """The exit code, and the names of the broken contracts."""
+    done = subprocess.run([LINT, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
+    return done.returncode, [
+        line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if line.endswith(" BROKEN")
+    ]
+
+
+def test_the_layers_know_only_those_below_them() -> None:
+    assert linted(ROOT) == (0, [])
+
+
+@pytest.mark.parametrize(("path", "line", "contract"), PLANTED, ids=[line for _, line, _ in PLANTED])
+def test_an_import_that_breaks_a_contract_is_caught(tmp_path: Path, path: str, line: str, contract: str) -> None:
+    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    module = tmp_path / path
+    module.write_text(f"{module.read_text()}\n{line}\n")
+
+    code, broken = linted(tmp_path)
+
+    assert code == 1
+    assert contract in broken
+
+
+def test_every_contract_has_a_violation_planted() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    assert {contract["name"] for contract in contracts} == {contract for _, _, contract in PLANTED}
+
+
+FAULTY = """
+import warnings
+
+async def forgotten(): ...
+
+async def test_sound():
+    await forgotten()
+
+async def test_that_forgets_an_await():
+    forgotten()
+
+async def test_that_is_warned():
+    warnings.warn("soon gone", DeprecationWarning)
+"""
+
+
+def test_what_python_only_warns_of_fails_a_test(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(FAULTY)
+
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "2 failed, 1 passed" in done.stdout
