@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import (
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable
 from app.db.errors import translated_errors
+from app.db.pool import WakefulPool
 
 type Sessions = async_sessionmaker[AsyncSession]
 
@@ -90,6 +91,7 @@ class Reader:
 
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     return {
+        "poolclass": WakefulPool,
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,

@@ -143,6 +143,20 @@ async def test_nothing_listening_is_a_503_that_tells_nothing(driver: str, method
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_who_waits_behind_a_failed_connection_is_answered_at_once(driver: str, method: str) -> None:
+    """SQLAlchemy's own pool lets them wait for the whole `db_pool_timeout`, here far more than the test's patience."""
+    limits = {"db_pool_size": 1, "db_max_overflow": 0, "db_pool_timeout": 3600}
+    with taken_port(listening=False) as port:
+        url = make_url(f"postgresql+{driver}://postgres@127.0.0.1:{port}/postern")
+        async with service(url, **limits) as (_, client), asyncio.timeout(20):
+            body = {"email": "ada@example.com"} if method == "POST" else None
+            answers = await asyncio.gather(*(client.request(method, USERS, json=body) for _ in range(20)))
+
+    assert [refusal(answer) for answer in answers] == [(503, "database_unavailable")] * 20
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_server_that_accepts_and_says_nothing_is_a_503(driver: str) -> None:
     with taken_port(listening=True) as port:
         url = make_url(f"postgresql+{driver}://postgres@127.0.0.1:{port}/postern")
