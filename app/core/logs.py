@@ -20,7 +20,7 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 MASK = "***"
 _SENSITIVE_KEY = re.compile(
-    r"pass(word|wd)?|secret|token|authorization|cookie|api_?key|dsn|database_url|e_?mail", re.IGNORECASE
+    r"pass(word|wd)?|secret|token|authorization|cookie|api[_-]?key|dsn|database_url|e[_-]?mail", re.IGNORECASE
 )
 _MASKED_TEXT = (
     (re.compile(r"[\w.+%-]+(@|%40)[\w-]+(\.[\w-]+)+"), MASK),  # an e-mail address
