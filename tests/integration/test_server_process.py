@@ -1,0 +1,161 @@
+"""The real server process on a real socket: it serves, survives errors, stops cleanly, or says why it can't start."""
+
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.support import database
+from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environment, started
+from tests.support.server import Clone
+
+USERS = "/api/v1/users"
+POSTS = "/api/v1/posts"
+
+
+@pytest.fixture(scope="module")
+async def url(template: URL) -> AsyncIterator[URL]:
+    async with Clone(template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that runs for all tests that only speak to it."""
+    with started(POSTERN, tmp_path_factory.mktemp("service"), environment(url)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """Where an embedded server keeps its data, so that only the first test has to create a cluster."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-process-"))
+    folder.chmod(0o755)  # root's server runs as another user, who has to enter
+    yield folder
+    if pid := postgres_pid(folder):
+        psutil.Process(pid).kill()
+    shutil.rmtree(folder)
+
+
+def postgres_pid(data_dir: Path) -> int | None:
+    """The embedded server's process id while it runs."""
+    with suppress(FileNotFoundError, ValueError):
+        pid = int((data_dir / "postgres" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        return pid if psutil.pid_exists(pid) else None
+    return None
+
+
+def can_be_bound(port: int) -> bool:
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return True
+    return False
+
+
+def test_users_are_created_read_and_listed_over_a_socket(service: Service) -> None:
+    with service.connection() as connection:
+        status, created = ask(connection, "POST", f"{USERS}/", {"email": "test@example.com", "is_active": True})
+
+        assert status == 201
+        assert ask(connection, "GET", f"{USERS}/{created['id']}") == (200, created)
+        assert ask(connection, "GET", USERS) == (200, {"items": [created], "next_cursor": None})
+
+
+def test_connections_outlive_an_unhandled_error_on_them_and_beside_them(service: Service, url: URL) -> None:
+    with ExitStack() as stack:
+        failing, *neighbours = [stack.enter_context(service.connection()) for _ in range(20)]
+        assert {ask(neighbour, "GET", USERS)[0] for neighbour in neighbours} == {200}
+
+        database.ask(url, "ALTER TABLE posts RENAME TO elsewhere")
+        status, problem = ask(failing, "GET", POSTS)
+        database.ask(url, "ALTER TABLE elsewhere RENAME TO posts")
+
+        assert (status, problem["code"]) == (500, "internal_error")
+        assert ask(failing, "GET", POSTS)[0] == 200
+        assert {ask(neighbour, "GET", USERS)[0] for neighbour in neighbours} == {200}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_service_and_its_database(tmp_path: Path, data_dir: Path, number: signal.Signals) -> None:
+    with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
+        assert service.get(POSTS) == 200
+        assert postgres_pid(data_dir)
+        port = service.port
+
+        assert service.end(number) == 0
+        assert postgres_pid(data_dir) is None
+        assert can_be_bound(port)
+    assert "Traceback" not in service.output
+
+
+@pytest.mark.parametrize("options", [(), ("--reload",)], ids=["plain", "reload"])
+def test_uvicorn_serves_and_stops_the_database_too(tmp_path: Path, data_dir: Path, options: tuple[str, ...]) -> None:
+    with started((*UVICORN, *options), tmp_path, environment(DATA_DIR=str(data_dir)), cwd=ROOT) as service:
+        assert service.get(POSTS) == 200
+        assert postgres_pid(data_dir)
+        family = service.workers()
+        assert len(family) == len(options)
+
+        service.end(signal.SIGINT)
+        assert [worker for worker in family if worker.is_running()] == []
+        assert postgres_pid(data_dir) is None
+
+
+@pytest.mark.parametrize(("options", "workers"), [(("--workers", "2"), 2), (("--reload",), 1)], ids=["two", "reload"])
+def test_workers_serve_and_stop_with_the_process_that_started_them(
+    tmp_path: Path, url: URL, options: tuple[str, ...], workers: int
+) -> None:
+    with started((*POSTERN, *options), tmp_path, environment(url), cwd=ROOT) as service:
+        assert service.get(POSTS) == 200
+        family = service.workers()
+        assert len(family) == workers
+
+        assert service.end(signal.SIGTERM) == 0
+        assert [worker for worker in family if worker.is_running()] == []
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = (*POSTERN, "--port", str(port))
+        with started(command, tmp_path, environment(DATA_DIR=str(tmp_path / "data"))) as service:
+            assert service.wait() == 1
+
+    (line,) = service.output.splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert "in use" in line
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "missing"),
+    [
+        (POSTERN, {}, "DATABASE_URL"),
+        (POSTERN, {"SECRET_KEYS": "canary:" + "canary" * 6}, "DATABASE_URL"),
+        (POSTERN, {"DATABASE_URL": "postgresql+asyncpg://canary@127.0.0.1/canary"}, "SECRET_KEYS"),
+        (UVICORN, {}, "DATABASE_URL"),
+    ],
+    ids=["nothing", "only-a-secret", "only-a-database", "uvicorn"],
+)
+def test_production_refuses_to_start_without_its_settings(
+    tmp_path: Path, command: tuple[str, ...], given: dict[str, str], missing: str
+) -> None:
+    data_dir = tmp_path / "data"
+    variables = environment(ENVIRONMENT="production", DATA_DIR=str(data_dir), **given)
+    with started(command, tmp_path, variables) as service:
+        assert service.wait() == 1
+
+    assert f"{missing} is required when ENVIRONMENT=production" in service.output
+    assert f"set {missing}=" in service.output
+    assert "Traceback" not in service.output
+    assert "canary" not in service.output
+    assert not data_dir.exists()

@@ -1,0 +1,131 @@
+"""The service as a process of its own, on a real socket."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy.engine import URL
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60  # seconds; long enough for a machine that is busy with other tests
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+
+POSTERN = (sys.executable, "-m", "app.cli.main", "serve", "--port", "0")
+UVICORN = (sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0")
+
+# `postern serve` tells its port on standard output, uvicorn in the log.
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+def environment(url: URL | None = None, **variables: str) -> dict[str, str]:
+    """What the process is told: nothing that whoever runs the tests has set for their own service."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    database = {"DATABASE_URL": url.render_as_string(hide_password=False)} if url else {}
+    return {**inherited, "PYTHONPATH": str(ROOT), **database, **variables}
+
+
+class Service:
+    """A process that serves, or tries to."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self._process = process
+        self._output = output
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    @property
+    def port(self) -> int:
+        """The port that it says it listens on."""
+        return int(self._awaited(lambda: ADDRESS.search(self.output))[1])
+
+    @contextmanager
+    def connection(self) -> Iterator[http.client.HTTPConnection]:
+        """A connection that is kept alive, and never opened again when the server closes it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        # Plain uvicorn names its port before a worker listens there.
+        self._awaited(lambda: connects(connection))
+        connection.auto_open = 0
+        with closing(connection):
+            yield connection
+
+    def get(self, path: str) -> int:
+        """The status of one request."""
+        with self.connection() as connection:
+            return ask(connection, "GET", path)[0]
+
+    def _awaited[Value](self, find: Callable[[], Value | None]) -> Value:
+        deadline = time.monotonic() + PATIENCE
+        while not (found := find()):
+            assert self._process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+        return found
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes below it that run Python code of ours, without Python's own resource tracker."""
+        children = psutil.Process(self.pid).children(recursive=True)
+        return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+
+    def end(self, number: signal.Signals) -> int:
+        """Ends it as `kill` does, or as Ctrl-C: that signal goes to the whole group of the terminal."""
+        if number == signal.SIGINT:
+            os.killpg(self.pid, number)
+        else:
+            self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        return self._process.wait(PATIENCE)
+
+
+@contextmanager
+def started(
+    command: tuple[str, ...], folder: Path, variables: dict[str, str], cwd: Path | None = None
+) -> Iterator[Service]:
+    """Runs the command with its output in `folder`, which holds no `.env`; what is left of it is killed at the end."""
+    output = folder / "output.txt"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=cwd or folder, env=variables, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    family = []
+    try:
+        yield Service(process, output)
+    finally:
+        if process.poll() is None:
+            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        for member in family:
+            member.kill()
+        process.wait()
+
+
+def connects(connection: http.client.HTTPConnection) -> bool:
+    try:
+        connection.connect()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """Status and JSON body of the answer."""
+    headers = {"Content-Type": "application/json"}
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
