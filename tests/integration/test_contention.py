@@ -11,8 +11,10 @@ import httpx2
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
+from app.api.deps import Write
 from tests.support.application import client_of, running
 from tests.support.database import count, idle_transactions
+from tests.support.factories import UserFactory
 
 USERS = "/api/v1/users"
 
@@ -75,22 +77,32 @@ async def cut_off(coroutine: Coroutine[Any, Any, Any], at: int) -> bool:
 async def test_after_a_thousand_cancelled_requests_no_connection_is_lost(
     live_app: FastAPI, live_client: httpx2.AsyncClient, live_url: URL
 ) -> None:
+    async def lingers(session: Write) -> None:
+        session.add(UserFactory())
+        await session.flush()
+        await asyncio.sleep(0)
+
+    live_app.add_api_route("/write", lingers, methods=["POST"])
+
     def request(number: int) -> Coroutine[Any, Any, httpx2.Response]:
-        if number % 2:
-            return live_client.post(USERS, json={"email": f"user{number}@example.com"})
-        return live_client.get(USERS)
+        kinds = (
+            partial(live_client.get, USERS),
+            partial(live_client.post, USERS, json={"email": f"user{number}@example.com"}),
+            partial(live_client.post, "/write"),
+        )
+        return kinds[number % 3]()
 
     before = asyncio.all_tasks()
-    for number in (0, 1):  # the pools' first connections take many steps more
+    for number in range(3):  # the pools' first connections take many steps more
         await request(number)
-    whole = [CutOff(request(number)) for number in (2, 3)]
+    whole = [CutOff(request(number)) for number in range(3, 6)]
     for each in whole:
-        await each
+        assert (await each).is_success
 
     cancelled = 0
-    for first in range(4, 2000, 40):
+    for first in range(6, 2400, 40):
         tasks = [
-            asyncio.create_task(cut_off(request(number), at=number // 2 % whole[number % 2].waits))
+            asyncio.create_task(cut_off(request(number), at=number // 3 % whole[number % 3].waits))
             for number in range(first, first + 40)
         ]
         cancelled += sum(await asyncio.gather(*tasks))
