@@ -3,13 +3,16 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app.api import errors, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
+from app.api.resources import make_resources
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.logs import configure_logging
@@ -41,12 +44,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.resources = make_resources(settings)
     errors.install(app)
     app.include_router(routes.router)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, **_cors(settings))
     # Last added is outermost. FastAPI's own `max_body_size` would answer in plain text, outside of our layer.
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
-    app.add_middleware(RequestLayer, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestLayer, settings=settings)
     return app
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST", "PATCH", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "X-Request-ID"],
+        "expose_headers": ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
+    }
 
 
 try:

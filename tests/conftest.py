@@ -18,10 +18,13 @@ from pytest_factoryboy import register
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
-from app.api.deps import get_db, get_reader
+from app.api.deps import get_db, get_reader, get_transactions
+from app.db.audit import AuditedSession
+from app.db.models import User
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
-from tests.support.application import client_of, make_settings, running
+from tests.support.application import admit_admin, client_of, make_settings, running
+from tests.support.callers import signed_in
 from tests.support.factories import PostFactory, UserFactory
 from tests.support.server import Clone, Server
 
@@ -33,6 +36,7 @@ TEMPLATE = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Server]()
 
 type Save = Callable[..., Awaitable[None]]
+type Bearer = Callable[[User], Awaitable[dict[str, str]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,7 +87,12 @@ async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection
 @pytest.fixture
 def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
     """Sessions whose commit ends a savepoint of the test's transaction."""
-    return async_sessionmaker(connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+    return async_sessionmaker(
+        connection,
+        expire_on_commit=False,
+        join_transaction_mode="create_savepoint",
+        sync_session_class=AuditedSession,
+    )
 
 
 @pytest.fixture
@@ -114,7 +123,9 @@ def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessio
     async def connect() -> AsyncIterator[AsyncConnection]:
         yield connection
 
+    admit_admin(shared_app)
     shared_app.dependency_overrides[get_db] = test_db
+    shared_app.dependency_overrides[get_transactions] = lambda: lambda: write_transaction(sessions)
     shared_app.dependency_overrides[get_reader] = lambda: Reader(connect)
     yield shared_app
     shared_app.dependency_overrides.clear()
@@ -122,9 +133,26 @@ def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessio
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """Speaks to the application; whatever it writes is rolled back."""
+    """An administrator who speaks to the application; whatever is written is rolled back."""
     async with client_of(app) as client:
         yield client
+
+
+@pytest.fixture
+async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Somebody unknown, unless a request carries a credential."""
+    async with client_of(app, headers={}) as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(app: FastAPI, save: Save) -> Bearer:
+    """The headers of somebody who signed in."""
+
+    async def bearer(user: User) -> dict[str, str]:
+        return await signed_in(app, save, user)
+
+    return bearer
 
 
 @pytest.fixture(params=DRIVERS)
@@ -142,5 +170,6 @@ async def live_app(live_url: URL) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture
 async def live_client(live_app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """An administrator; what is written stays."""
     async with client_of(live_app) as client:
         yield client

@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from app.core.context import request_id
 from app.core.errors import DomainError
-from app.core.logs import describe_error, request_id
+from app.core.logs import describe_error
 from app.schemas.problems import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -21,6 +22,7 @@ _HTTP_ERRORS = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path doesn't support the method."),
     413: ("content_too_large", "The request body is too large."),
+    421: ("misdirected_request", "This service doesn't answer for that host."),
 }
 
 log = structlog.get_logger()
@@ -78,8 +80,7 @@ async def on_domain_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this type alone
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", code=error.code, **describe_error(error.__cause__ or error))
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    return problem(error.status, error.code, error.detail, headers=headers)
+    return problem(error.status, error.code, error.detail, headers=dict(error.headers))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

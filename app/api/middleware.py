@@ -5,13 +5,27 @@ from time import perf_counter
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import http_problem, internal_error
-from app.core.logs import bound_request_id, describe_error, new_request_id
+from app.core.config import Settings
+from app.core.context import new_request_id, request_context
+from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _CLIENT_CLOSED = 499  # nginx's number for a client that went away; nothing is sent with it
+
+# What the OWASP REST Security Cheat Sheet asks of an API. Answers may be personal, so no cache keeps them.
+SECURITY_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
+TRANSPORT_SECURITY = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),)
+DOCUMENTATION = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})  # pages that load scripts and styles
 
 access_log = structlog.get_logger("app.access")
 
@@ -19,9 +33,11 @@ access_log = structlog.get_logger("app.access")
 class RequestLayer:
     """Pure ASGI. An exception that passed it would make the server drop the connection, so none does."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = settings.max_body_bytes
+        self._hosts = settings.allowed_hosts
+        self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -29,8 +45,9 @@ class RequestLayer:
             return
         headers = Headers(scope=scope)
         asked = headers.get("x-request-id", "")
-        with bound_request_id(asked if _WELL_FORMED_ID.fullmatch(asked) else new_request_id()) as request_id:
-            exchange = _Exchange(scope, send, request_id)
+        request_id = asked if _WELL_FORMED_ID.fullmatch(asked) else new_request_id()
+        with request_context(request_id):
+            exchange = _Exchange(scope, send, (*self._headers, ("X-Request-ID", request_id)))
             try:
                 await self._guarded(exchange, headers, receive)
             finally:
@@ -39,32 +56,41 @@ class RequestLayer:
     async def _guarded(self, exchange: "_Exchange", headers: Headers, receive: Receive) -> None:
         scope = dict(exchange.scope, path=_without_trailing_slash(exchange.scope["path"]))
         try:
-            if _declared_length(headers) > self._max_body_bytes:
-                response = http_problem(413)
-                await response(scope, receive, exchange.send)
-                return
-            await self._app(scope, receive, exchange.send)
+            await (self._refusal(headers) or self._app)(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
             access_log.error("request_failed", url=exchange.scope["path"], **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, receive, exchange.send)
 
+    def _refusal(self, headers: Headers) -> Response | None:
+        """The answer to a request that isn't even looked at."""
+        if _declared_length(headers) > self._max_body_bytes:
+            return http_problem(413)
+        if self._hosts and not _is_one_of(headers.get("host", ""), self._hosts):
+            return http_problem(421)
+        return None
+
 
 class _Exchange:
     """What the log line tells of one request and its response."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[str, str], ...]) -> None:
         self.scope = scope
         self.status: int | None = None
         self._send = send
-        self._request_id = request_id
-        self._started = perf_counter()
+        self._headers = headers
+        self._started = self._ended = perf_counter()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            for name, value in self._headers:
+                headers.setdefault(name, value)
+            if self.scope["path"] in DOCUMENTATION:
+                del headers["Content-Security-Policy"]
         await self._send(message)
+        self._ended = perf_counter()  # what runs after the last byte keeps nobody waiting
 
     def log(self) -> None:
         access_log.info(
@@ -72,12 +98,18 @@ class _Exchange:
             method=self.scope["method"],
             path=self.scope["path"],
             status=self.status or _CLIENT_CLOSED,
-            duration_ms=round((perf_counter() - self._started) * 1000, 2),
+            duration_ms=round((self._ended - self._started) * 1000, 2),
         )
 
 
 def _without_trailing_slash(path: str) -> str:
     return path.rstrip("/") or "/"
+
+
+def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
+    """Whether the Host header names an allowed host; `*.example.com` allows every name below it."""
+    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    return any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in allowed)
 
 
 def _declared_length(headers: Headers) -> int:

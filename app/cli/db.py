@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from app.core.config import load_settings
 from app.db import gate, migrations
 from app.db.embedded import EmbeddedPostgres
-from app.db.provision import database_url
+from app.db.provision import database_url, ready_database_url
 
 app = typer.Typer(help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def revision(
     ] = False,
 ) -> None:
     """Write a new revision from the difference between the models and the database; read it before you commit it."""
-    with database_url(load_settings()) as url:
+    with ready_database_url(load_settings()) as url:
         command.revision(migrations.config(url), message=message, autogenerate=not empty)
 
 

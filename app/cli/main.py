@@ -5,7 +5,8 @@ import sys
 import typer
 from alembic.util import CommandError
 
-from app.cli import db, imports, serve
+from app.cli import db, imports, serve, users
+from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
 from app.db.embedded import EmbeddedPostgresError
 
@@ -18,13 +19,15 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_posts)
+app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 
 
 def run() -> None:
     """Runs the command; what can go wrong outside of our code is one line on standard error and exit code 1."""
     try:
-        app()
+        with request_context(request_id="", who=Actor("command")):
+            app()
     except (InvalidSettings, EmbeddedPostgresError, CommandError, DomainError) as error:
         typer.echo(f"postern: {error}", err=True)
         sys.exit(1)

@@ -1,5 +1,6 @@
 """`postern serve`: the API on a socket, with development's database behind it when none is configured."""
 
+import os
 import signal
 import socket
 import sys
@@ -29,7 +30,9 @@ def serve(
     configure_logging(settings)
     signal.signal(signal.SIGTERM, _leave)
     with _bound(host, port) as listener, ready_database_url(settings):
-        _announce(settings, listener)
+        base = _base(listener)
+        os.environ.setdefault("PUBLIC_URL", base)  # for the links in mails
+        _announce(settings, base)
         config = uvicorn.Config(
             "app.main:app",
             workers=workers,
@@ -82,9 +85,12 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _announce(settings: Settings, listener: socket.socket) -> None:
+def _base(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _announce(settings: Settings, base: str) -> None:
     typer.echo(f"Postern serves on {base} - documentation at {base}/docs - Ctrl-C stops everything.")
     if settings.database_url is None:
         typer.echo(f"Its PostgreSQL keeps its data in {settings.data_dir / 'postgres'}.")

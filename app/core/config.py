@@ -1,9 +1,23 @@
 """The service's settings: read once from the environment (and `.env`), validated before anything starts."""
 
+import os
+import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from limits import parse
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,6 +29,22 @@ ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 SECRET_LENGTH = 32
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _rate(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError:
+        raise ValueError("write a number and a period, like 10/minute") from None
+    return value
+
+
+def _split(value: Any) -> Any:
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+RateLimit = Annotated[str, AfterValidator(_rate)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -39,6 +69,32 @@ class Settings(BaseSettings):
     db_idle_in_transaction_timeout: Seconds = 15.0
     db_prepared_statements: bool = True
 
+    registration: Literal["open", "admins"] = "open"
+    unverified_may: Literal["write", "read", "nothing"] | None = None
+    access_token_lifetime: Seconds = 900.0
+    refresh_token_lifetime: float = Field(default=30 * 86400.0, ge=60, le=366 * 86400)
+    token_issuer: str = Field(default="postern", min_length=1)
+    token_audience: str = Field(default="postern", min_length=1)
+    password_time_cost: int = Field(default=2, ge=1, le=20)
+    password_memory_kib: int = Field(default=19 * 1024, ge=8, le=4 * 1024 * 1024)
+    password_concurrency: int = Field(default=1, ge=1, le=64)
+
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s]+$")
+    smtp_url: SecretStr | None = None
+    mail_from: str = Field(default="Postern <postern@localhost>", min_length=3)
+
+    rate_limit_storage: SecretStr | None = None
+    rate_limit_sign_in_address: RateLimit = "60/minute"
+    rate_limit_sign_in_account: RateLimit = "10/minute"
+    rate_limit_reset_address: RateLimit = "20/hour"
+    rate_limit_reset_account: RateLimit = "5/hour"
+    rate_limit_registration_address: RateLimit = "100/hour"
+    rate_limit_registration_account: RateLimit = "10/hour"
+    rate_limits: bool = True
+
+    allowed_hosts: Names = ()
+    cors_origins: Names = ()
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=1024**3)
@@ -50,6 +106,17 @@ class Settings(BaseSettings):
     @property
     def logs_as_json(self) -> bool:
         return (self.log_format or ("json" if self.is_production else "console")) == "json"
+
+    @property
+    def unverified_accounts_may(self) -> Literal["write", "read", "nothing"]:
+        return self.unverified_may or ("read" if self.is_production else "write")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(("smtp://", "smtps://")):
+            raise ValueError("write smtp://user:password@host:587 or smtps://user:password@host:465")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -94,10 +161,35 @@ def load_settings(**values: Any) -> Settings:
     Raises InvalidSettings with one line a fault, never with a value in it.
     """
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidSettings([_describe(fault["loc"], fault["msg"]) for fault in faults]) from None
+    if settings.secret_keys:
+        return settings
+    return settings.model_copy(update={"secret_keys": {"development": development_secret(settings.data_dir)}})
+
+
+def development_secret(folder: Path) -> SecretStr:
+    """A secret of this checkout's own, made once and readable by its owner alone; never used in production."""
+    file = folder / "secret_key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            _write_once(file, secrets.token_urlsafe(SECRET_LENGTH))
+        return SecretStr(file.read_text())
+    except OSError as error:
+        raise InvalidSettings([f"DATA_DIR: can't keep a secret in {folder}: {error.strerror}"]) from None
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Whole or not at all, and the first of several processes wins: a reader never sees an empty file."""
+    descriptor, draft = tempfile.mkstemp(dir=file.parent)  # mode 0600
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+    with suppress(FileExistsError):
+        os.link(draft, file)
+    Path(draft).unlink()
 
 
 def _describe(location: tuple[int | str, ...], message: str) -> str:

@@ -1,6 +1,10 @@
 """What can go wrong, as nouns: each error has a stable code, an HTTP status and one sentence for the caller."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
+
+RETRY_SOON = MappingProxyType({"Retry-After": "1"})
 
 
 class DomainError(Exception):
@@ -9,8 +13,10 @@ class DomainError(Exception):
     code: ClassVar[str]
     status: ClassVar[int]
     detail: ClassVar[str]
-    retry_after: ClassVar[int | None] = None
-    """Seconds after which the same request may succeed."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """What the answer carries besides its body."""
+    keeps_changes: ClassVar[bool] = False
+    """Whether what was written before the error stays: a refusal that must leave a trace."""
 
     def __str__(self) -> str:
         return self.detail
@@ -44,18 +50,89 @@ class AuthorUnknown(DomainError):
     code, status, detail = "author_unknown", 422, "The author of a post must be an existing user."
 
 
+class NotAuthenticated(DomainError):
+    code, status, detail = "not_authenticated", 401, "Sign in, or send a valid API key, as a bearer token."
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class SignInRefused(DomainError):
+    code, status, detail = "sign_in_refused", 401, "The e-mail address or the password is wrong."
+    keeps_changes = True  # the audit log tells of it
+
+
+class RefreshRefused(DomainError):
+    code, status, detail = "refresh_refused", 401, "The refresh token is not valid any more; sign in again."
+    keeps_changes = True  # a spent token that comes back ends its session
+
+
+class Forbidden(DomainError):
+    code, status, detail = "forbidden", 403, "This account may not do that."
+
+
+class ScopeMissing(DomainError):
+    code, status, detail = "scope_missing", 403, "The API key lacks the scope for this, or it takes a signed-in user."
+
+
+class EmailUnverified(DomainError):
+    code, status, detail = "email_unverified", 403, "Confirm the account's e-mail address first."
+
+
+class RegistrationClosed(DomainError):
+    code, status, detail = "registration_closed", 403, "Only administrators create accounts here."
+
+
+class TokenRefused(DomainError):
+    code, status, detail = "token_refused", 422, "The token is not valid any more; ask for a new one."
+
+
+class PasswordTooCommon(DomainError):
+    code, status, detail = "password_too_common", 422, "This password is among the most common ones; choose another."
+
+
+class PasswordWrong(DomainError):
+    code, status, detail = "password_wrong", 403, "The current password is wrong."
+
+
+class SessionNotFound(DomainError):
+    code, status, detail = "session_not_found", 404, "There is no session with this id."
+
+
+class ApiKeyNotFound(DomainError):
+    code, status, detail = "api_key_not_found", 404, "There is no API key with this id."
+
+
+class ApiKeyExpired(DomainError):
+    code, status, detail = "api_key_expired", 422, "The key would expire in the past."
+
+
+class TooManyApiKeys(DomainError):
+    code, status, detail = "too_many_api_keys", 409, "There are too many API keys; revoke one first."
+
+
+class RateLimited(DomainError):
+    code, status, detail = "rate_limited", 429, "Too many attempts; try again later."
+
+    def __init__(self, *, policy: str, limit: int, window: int, reset: int) -> None:
+        super().__init__()
+        self.headers = {
+            "Retry-After": str(reset),
+            "RateLimit-Policy": f'"{policy}";q={limit};w={window}',
+            "RateLimit": f'"{policy}";r=0;t={reset}',
+        }
+
+
 class StateConflict(DomainError):
     code, status, detail = "conflict", 409, "The change contradicts what is stored; nothing was changed."
 
 
 class DatabaseUnavailable(DomainError):
     code, status, detail = "database_unavailable", 503, "The database can't be reached at the moment."
-    retry_after = 1
+    headers = RETRY_SOON
 
 
 class DatabaseTimeout(DomainError):
     code, status, detail = "database_timeout", 503, "The database took too long; nothing was changed."
-    retry_after = 1
+    headers = RETRY_SOON
 
 
 class WriteConflict(DomainError):
@@ -64,7 +141,7 @@ class WriteConflict(DomainError):
         503,
         "A concurrent change got in the way; nothing was changed, try again.",
     )
-    retry_after = 1
+    headers = RETRY_SOON
 
 
 class InvalidSettings(Exception):

@@ -5,18 +5,13 @@ import logging.config
 import re
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
-from uuid_utils import uuid7
 
 from app.core.config import Settings
-
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+from app.core.context import request_id
 
 MASK = "***"
 _SENSITIVE_KEY = re.compile(
@@ -27,25 +22,8 @@ _MASKED_TEXT = (
     (re.compile(r"(\w[\w+.-]*://)[^/\s@]+@"), rf"\1{MASK}@"),  # the credentials of a URL
     (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),  # a JWT
+    (re.compile(r"\bpostern_[0-9a-f]{8}_[\w-]+"), MASK),  # an API key
 )
-
-
-def new_request_id() -> str:
-    return uuid7().hex
-
-
-def request_id() -> str:
-    """The id of the request at hand, or an empty text outside of one."""
-    return _request_id.get()
-
-
-@contextmanager
-def bound_request_id(value: str) -> Iterator[str]:
-    token = _request_id.set(value)
-    try:
-        yield value
-    finally:
-        _request_id.reset(token)
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
@@ -79,8 +57,13 @@ def _mask_value(value: Any) -> Any:
     return value
 
 
+def _drop_colours(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says everything twice
+    return event
+
+
 def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    if current := _request_id.get():
+    if current := request_id():
         event["request_id"] = current
     return event
 
@@ -126,7 +109,7 @@ def configure_logging(settings: Settings) -> None:
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
+        "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), _drop_colours, *shared],
     }
     logging.config.dictConfig(
         {

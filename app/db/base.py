@@ -17,8 +17,13 @@ NAMING_CONVENTION = {
 }
 
 
+PRIVATE = {"private": True}
+"""`info` of a column whose values never leave the row: the audit log masks them."""
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    __audited__ = True  # whether the audit log tells of changes (app/db/audit.py)
     # Values the database makes come back with the INSERT or UPDATE: a later read of them would be hidden I/O.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy reads a plain dict here
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 - SQLAlchemy reads a plain dict here

@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.config import Settings
-from app.core.errors import DatabaseUnavailable
+from app.core.errors import DatabaseUnavailable, DomainError
+from app.db.audit import AuditedSession
 from app.db.errors import translated_errors
 from app.db.pool import WakefulPool
 
@@ -41,7 +42,9 @@ class Database:
             skip_autocommit_rollback=True,
             **options,
         )
-        self.sessions: Sessions = async_sessionmaker(self.write_engine, expire_on_commit=False)
+        self.sessions: Sessions = async_sessionmaker(
+            self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
+        )
         self.reader = Reader(self.read_engine.connect)
 
     @property
@@ -58,10 +61,21 @@ class Database:
 
 @asynccontextmanager
 async def write_transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
-    """One session in one transaction: committed when the block ends, rolled back when anything is raised in it."""
+    """One session in one transaction: committed when the block ends, rolled back when anything is raised in it.
+
+    The exception are errors that say themselves that they keep what was written (DomainError.keeps_changes).
+    """
     with translated_errors():
+        refusal: DomainError | None = None
         async with sessions.begin() as session:
-            yield session
+            try:
+                yield session
+            except DomainError as error:
+                if not error.keeps_changes:
+                    raise
+                refusal = error
+        if refusal:
+            raise refusal
 
 
 class Reader:

@@ -26,6 +26,10 @@ _PAGE = (
     .order_by(User.created_at.desc(), User.id.desc())
     .limit(bindparam("limit"))
 )
+_PASSWORD_HASH = select(User.password_hash).where(User.id == bindparam("id"))
+_CREDENTIALS = select(User.id, User.password_hash).where(
+    func.lower(User.email) == func.lower(bindparam("email", type_=User.email.type))
+)
 
 
 class UserReadRepo:
@@ -38,6 +42,14 @@ class UserReadRepo:
     async def page(self, *, after: Position, limit: int) -> Sequence[Row[Any]]:
         return await self._reader.all(_PAGE, {"at": after.at, "id": after.id, "limit": limit})
 
+    async def credentials(self, email: str) -> Row[Any] | None:
+        """The id and password hash of the account with this address, in any case."""
+        return await self._reader.first(_CREDENTIALS, {"email": email})
+
+    async def password_hash(self, user_id: UUID) -> str | None:
+        row = await self._reader.first(_PASSWORD_HASH, {"id": user_id})
+        return row.password_hash if row else None
+
 
 class UserRepo:
     def __init__(self, session: AsyncSession) -> None:
@@ -48,6 +60,10 @@ class UserRepo:
 
     async def get_for_update(self, user_id: UUID) -> User | None:
         return await self._session.get(User, user_id, with_for_update=True)
+
+    async def get_by_email(self, email: str) -> User | None:
+        statement = select(User).where(func.lower(User.email) == func.lower(email))
+        return (await self._session.scalars(statement.with_for_update())).one_or_none()
 
     async def find_authors(self, *, emails: Iterable[str], names: Iterable[str]) -> Sequence[User]:
         """Users with one of these addresses (in any case), and those without an address with one of these names."""

@@ -22,10 +22,10 @@ Slug = Annotated[
 
 
 class PostCreate(Input):
-    author_id: UUID
     title: Title
     body: Body
     slug: Slug | None = None
+    author_id: UUID | None = Field(default=None, description="Yourself when left out; administrators may name others.")
     draft: bool = Field(default=False, description="A draft isn't published until this is set to false.")
 
 
@@ -39,7 +39,7 @@ class PostUpdate(Input):
 
 
 class PostQuery(PageQuery):
-    status: Literal["published", "draft"] = "published"
+    status: Literal["published", "draft"] = Field(default="published", description="Drafts: your own.")
     author_id: UUID | None = None
 
 

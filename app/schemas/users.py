@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import EmailStr, Field
 
+from app.schemas.auth import Password
 from app.schemas.base import Entity, Input, Line, unsent
 
 Name = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
@@ -15,6 +16,7 @@ class UserCreate(Input):
     email: Email
     name: Name | None = None
     is_active: bool = True
+    password: Password | None = Field(default=None, description="Without one, set it later by a link in a mail.")
 
 
 class UserUpdate(Input):

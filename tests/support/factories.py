@@ -14,6 +14,8 @@ class UserFactory(factory.Factory):
     name = factory.Sequence(lambda n: f"Author {n}")
     email = factory.Sequence(lambda n: f"author{n}@example.com")
     is_active = True
+    is_admin = False
+    email_verified_at = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class PostFactory(factory.Factory):

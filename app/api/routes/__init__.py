@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.api.routes import posts, users
+from app.api.routes import api_keys, audit_events, auth, posts, users
 
 router = APIRouter(prefix="/api/v1")
-router.include_router(users.router)
-router.include_router(posts.router)
+for module in (users, posts, auth, api_keys, audit_events):
+    router.include_router(module.router)

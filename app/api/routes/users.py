@@ -5,35 +5,56 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.deps import UserReads, Users
+from app.api.deps import FromClient, UserReads, Users
 from app.api.errors import problems
-from app.core.errors import EmailTaken, UserNotFound
+from app.api.identity import AccountOwner, AnyCaller, CurrentUser, UserReader
+from app.core.errors import (
+    EmailTaken,
+    Forbidden,
+    NotAuthenticated,
+    PasswordTooCommon,
+    RateLimited,
+    RegistrationClosed,
+    ScopeMissing,
+    UserNotFound,
+)
 from app.schemas.pages import Page, PageQuery
-from app.schemas.users import UserCreate, UserRead, UserUpdate
+from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
-
-@router.post("", status_code=201, summary="Create a user", responses=problems(EmailTaken))
-async def create_user(new: UserCreate, users: Users) -> UserRead:
-    return await users.create_user(new)
-
-
-@router.get("", status_code=200, summary="List users, newest first", responses=problems())
-async def list_users(query: Annotated[PageQuery, Query()], users: UserReads) -> Page[UserRead]:
-    return await users.list_users(query)
+CREATE = (EmailTaken, PasswordTooCommon, RateLimited, RegistrationClosed, NotAuthenticated)
+READ = (NotAuthenticated, ScopeMissing)
+CHANGE = (NotAuthenticated, Forbidden, ScopeMissing, UserNotFound)
 
 
-@router.get("/{user_id}", status_code=200, summary="Read a user", responses=problems(UserNotFound))
-async def read_user(user_id: UUID, users: UserReads) -> UserRead:
-    return await users.get_user(user_id)
+@router.post("", status_code=201, summary="Register, or create a user", responses=problems(*CREATE))
+async def create_user(new: UserCreate, users: Users, caller: AnyCaller, client: FromClient) -> UserRead:
+    return await users.create_user(new, caller, client)
 
 
-@router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(UserNotFound, EmailTaken))
-async def update_user(user_id: UUID, change: UserUpdate, users: Users) -> UserRead:
-    return await users.update_user(user_id, change)
+@router.get("", status_code=200, summary="List users, newest first", responses=problems(*READ))
+async def list_users(
+    query: Annotated[PageQuery, Query()], users: UserReads, caller: UserReader
+) -> Page[UserRead | AuthorRead]:
+    return await users.list_users(query, caller)
 
 
-@router.delete("/{user_id}", status_code=204, summary="Delete a user and their posts", responses=problems(UserNotFound))
-async def delete_user(user_id: UUID, users: Users) -> None:
-    await users.delete_user(user_id)
+@router.get("/me", status_code=200, summary="Read yourself", responses=problems(*READ))
+async def read_me(users: UserReads, _reader: UserReader, caller: CurrentUser) -> UserRead | AuthorRead:
+    return await users.get_user(caller.user_id, caller)
+
+
+@router.get("/{user_id}", status_code=200, summary="Read a user", responses=problems(*READ, UserNotFound))
+async def read_user(user_id: UUID, users: UserReads, caller: UserReader) -> UserRead | AuthorRead:
+    return await users.get_user(user_id, caller)
+
+
+@router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(*CHANGE, EmailTaken))
+async def update_user(user_id: UUID, change: UserUpdate, users: Users, caller: AccountOwner) -> UserRead:
+    return await users.update_user(user_id, change, caller)
+
+
+@router.delete("/{user_id}", status_code=204, summary="Delete a user and their posts", responses=problems(*CHANGE))
+async def delete_user(user_id: UUID, users: Users, caller: AccountOwner) -> None:
+    await users.delete_user(user_id, caller)

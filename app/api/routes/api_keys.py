@@ -1,0 +1,44 @@
+"""API keys: /api/v1/auth/api-keys."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from app.api.deps import ApiKeyReads, ApiKeys
+from app.api.errors import problems
+from app.api.identity import SignedIn
+from app.core.errors import (
+    ApiKeyExpired,
+    ApiKeyNotFound,
+    Forbidden,
+    NotAuthenticated,
+    ScopeMissing,
+    TooManyApiKeys,
+)
+from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
+
+router = APIRouter(prefix="/auth/api-keys", tags=["auth"])
+
+SIGNED_IN = (NotAuthenticated, ScopeMissing)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Make an API key; it is shown this once",
+    responses=problems(*SIGNED_IN, Forbidden, ApiKeyExpired, TooManyApiKeys),
+)
+async def create_api_key(new: ApiKeyCreate, keys: ApiKeys, caller: SignedIn) -> ApiKeyCreated:
+    return await keys.create_key(new, caller)
+
+
+@router.get("", status_code=200, summary="List your API keys", responses=problems(*SIGNED_IN))
+async def list_api_keys(keys: ApiKeyReads, caller: SignedIn) -> list[ApiKeyRead]:
+    return await keys.list_keys(caller)
+
+
+@router.delete(
+    "/{key_id}", status_code=204, summary="Revoke an API key", responses=problems(*SIGNED_IN, ApiKeyNotFound)
+)
+async def revoke_api_key(key_id: UUID, keys: ApiKeys, caller: SignedIn) -> None:
+    await keys.revoke_key(key_id, caller)

@@ -1,0 +1,120 @@
+"""Signing in and out, sessions, passwords and confirmed addresses: /api/v1/auth."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from fastapi.security import OAuth2PasswordRequestForm
+
+from app.api.deps import AuthSessionReads, AuthSessions, Credentials, FromClient, LinkRequests, SignIn
+from app.api.errors import problems
+from app.api.identity import SignedIn
+from app.core.errors import (
+    EmailUnverified,
+    NotAuthenticated,
+    PasswordTooCommon,
+    PasswordWrong,
+    RateLimited,
+    RefreshRefused,
+    ScopeMissing,
+    SessionNotFound,
+    SignInRefused,
+    TokenRefused,
+)
+from app.schemas.auth import (
+    EmailConfirmation,
+    MailPromise,
+    MailRequest,
+    PasswordChange,
+    PasswordSet,
+    RefreshRequest,
+    SessionRead,
+    TokenPair,
+)
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+SIGN_IN = problems(SignInRefused, EmailUnverified, RateLimited)
+SIGNED_IN = (NotAuthenticated, ScopeMissing)
+
+
+@router.post("/token", status_code=200, summary="Sign in; `username` is the e-mail address", responses=SIGN_IN)
+async def sign_in(
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], service: SignIn, client: FromClient
+) -> TokenPair:
+    return await service.sign_in(form.username, form.password, client)
+
+
+@router.post("/refresh", status_code=200, summary="Exchange a refresh token", responses=problems(RefreshRefused))
+async def refresh(request: RefreshRequest, sessions: AuthSessions) -> TokenPair:
+    return await sessions.refresh(request.refresh_token.get_secret_value())
+
+
+@router.post("/logout", status_code=204, summary="End this session", responses=problems(*SIGNED_IN, SessionNotFound))
+async def sign_out(sessions: AuthSessions, caller: SignedIn) -> None:
+    await sessions.end_session(caller.session_id, caller)
+
+
+@router.get("/sessions", status_code=200, summary="List your sessions", responses=problems(*SIGNED_IN))
+async def list_sessions(sessions: AuthSessionReads, caller: SignedIn) -> list[SessionRead]:
+    return await sessions.list_sessions(caller)
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    summary="End one of your sessions",
+    responses=problems(*SIGNED_IN, SessionNotFound),
+)
+async def end_session(session_id: UUID, sessions: AuthSessions, caller: SignedIn) -> None:
+    await sessions.end_session(session_id, caller)
+
+
+@router.post(
+    "/password",
+    status_code=204,
+    summary="Change your password; every session ends",
+    responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooCommon),
+)
+async def change_password(change: PasswordChange, credentials: Credentials, caller: SignedIn) -> None:
+    await credentials.change_password(change, caller)
+
+
+@router.post(
+    "/password/reset",
+    status_code=202,
+    summary="Ask for a link that sets a password",
+    responses=problems(RateLimited),
+)
+async def request_password(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
+    return await links.request(request.email, "set_password", client)
+
+
+@router.post(
+    "/password/reset/confirm",
+    status_code=204,
+    summary="Set a password by a link; every session ends",
+    responses=problems(TokenRefused, PasswordTooCommon),
+)
+async def set_password(change: PasswordSet, credentials: Credentials) -> None:
+    await credentials.set_password(change)
+
+
+@router.post(
+    "/email/verify",
+    status_code=202,
+    summary="Ask for a link that confirms an address",
+    responses=problems(RateLimited),
+)
+async def request_confirmation(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
+    return await links.request(request.email, "verify_email", client)
+
+
+@router.post(
+    "/email/verify/confirm",
+    status_code=204,
+    summary="Confirm an address by a link",
+    responses=problems(TokenRefused),
+)
+async def confirm_email(confirmation: EmailConfirmation, credentials: Credentials) -> None:
+    await credentials.confirm_email(confirmation)

@@ -1,0 +1,146 @@
+"""Secrets: passwords, random tokens, and the signed access tokens."""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from time import time
+from uuid import UUID
+
+from anyio import CapacityLimiter, to_thread
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from uuid_utils.compat import uuid7
+
+from app.core.config import Settings
+
+API_KEY_PREFIX = "postern_"
+
+
+class Passwords:
+    """Argon2id off the event loop. No more than `concurrency` at a time: each takes a core and its memory."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._hasher = PasswordHasher(
+            time_cost=settings.password_time_cost,
+            memory_cost=settings.password_memory_kib,
+            parallelism=1,
+        )
+        self._concurrency = settings.password_concurrency
+        self._limiter: CapacityLimiter | None = None
+        # Verified for accounts that don't exist, so that they take as long as those that do.
+        self._dummy = self._hasher.hash(secrets.token_hex())
+
+    async def hash(self, password: str) -> str:
+        return await self._run(lambda: self._hasher.hash(password))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether the password is the stored one; without one, false after just as long."""
+        return await self._run(lambda: self._verify(password, stored or self._dummy)) and stored is not None
+
+    def needs_rehash(self, stored: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def _verify(self, password: str, stored: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    async def _run[Result](self, work: Callable[[], Result]) -> Result:
+        if self._limiter is None:  # a limiter belongs to the event loop that it is made on
+            self._limiter = CapacityLimiter(self._concurrency)
+        return await to_thread.run_sync(work, limiter=self._limiter)
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The 30,000 most common passwords, in lower case."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def new_secret() -> str:
+    """256 random bits, for a URL or a header."""
+    return secrets.token_urlsafe(32)
+
+
+def new_api_key() -> tuple[str, str]:
+    """A key and its readable prefix."""
+    prefix = f"{API_KEY_PREFIX}{secrets.token_hex(4)}"
+    return f"{prefix}_{new_secret()}", prefix
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a random secret. It has too many bits to be guessed, so a fast hash will do."""
+    return sha256(secret.encode()).digest()
+
+
+class Keyring:
+    """The service's own keys: the first signs, each verifies, so that keys can change without signing anybody out."""
+
+    _ALGORITHMS = ("HS256",)
+    _TYPE = "at+jwt"  # RFC 9068
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = {key_id: key.get_secret_value().encode() for key_id, key in settings.secret_keys.items()}
+        self._issuer, self._audience = settings.token_issuer, settings.token_audience
+        self.lifetime = settings.access_token_lifetime
+        self._jwks = KeySet(
+            [OctKey.import_key(_derive(key, "access"), {"kid": key_id}) for key_id, key in self._keys.items()]
+        )
+        self._claims = jwt.JWTClaimsRegistry(
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": self._audience},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            jti={"essential": True},
+            sid={"essential": True},
+        )
+
+    def access_token(self, *, user_id: UUID, session_id: UUID) -> str:
+        now = int(time())
+        header = {"alg": self._ALGORITHMS[0], "kid": next(iter(self._keys)), "typ": self._TYPE}
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "iat": now,
+            "exp": now + int(self.lifetime),
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "jti": str(uuid7()),
+        }
+        return jwt.encode(header, claims, self._jwks, algorithms=self._ALGORITHMS)
+
+    def session_id(self, access_token: str) -> UUID | None:
+        """The session that this valid token belongs to, or None: whatever is wrong with it, it opens nothing."""
+        try:
+            token = jwt.decode(access_token, self._jwks, algorithms=self._ALGORITHMS)
+            if token.header.get("typ") != self._TYPE:
+                return None
+            self._claims.validate(token.claims)
+            return UUID(str(token.claims["sid"]))
+        except (JoseError, ValueError):
+            return None
+
+    def successors(self, refresh_token: str) -> list[str]:
+        """The refresh token that follows this one, by each key, the signing one first.
+
+        It is derived rather than random: a client that lost the answer gets the same one again, though only
+        its hash is stored.
+        """
+        return [
+            hmac.new(_derive(key, "refresh"), refresh_token.encode(), sha256).hexdigest() for key in self._keys.values()
+        ]
+
+
+def _derive(key: bytes, purpose: str) -> bytes:
+    """A key for one purpose alone."""
+    return hmac.new(key, f"postern:{purpose}".encode(), sha256).digest()

@@ -1,0 +1,60 @@
+"""Queries of API keys."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import ApiKey
+from app.db.session import Reader
+
+USE_RESOLUTION = timedelta(minutes=1)
+"""How exactly the last use is known: it is written no more often than this."""
+
+_OF_USER = (
+    select(
+        ApiKey.id, ApiKey.name, ApiKey.prefix, ApiKey.scopes, ApiKey.created_at, ApiKey.expires_at, ApiKey.last_used_at
+    )
+    .where(ApiKey.user_id == bindparam("user_id"), ApiKey.revoked_at.is_(None))
+    .order_by(ApiKey.id.desc())
+    .limit(100)
+)
+
+
+class ApiKeyReadRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def of_user(self, user_id: UUID) -> Sequence[Row[Any]]:
+        """The keys that aren't revoked, newest first, at most 100."""
+        return await self._reader.all(_OF_USER, {"user_id": user_id})
+
+
+class ApiKeyRepo:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def save(self, key: ApiKey) -> None:
+        self._session.add(key)
+        await self._session.flush()
+
+    async def count(self, user_id: UUID) -> int:
+        statement = select(func.count()).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        return await self._session.scalar(statement) or 0
+
+    async def get_of_user(self, key_id: UUID, user_id: UUID) -> ApiKey | None:
+        statement = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        return (await self._session.scalars(statement.with_for_update())).one_or_none()
+
+    async def touch(self, key_id: UUID, now: datetime) -> None:
+        """Writes the last use, unless that was done within the resolution; many requests at once write once."""
+        stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USE_RESOLUTION)
+        await self._session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == key_id, stale)
+            .values(last_used_at=now, updated_at=ApiKey.updated_at)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,56 @@
+"""Queries of the audit log."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.audit import audit_event
+from app.db.models import AuditEvent
+from app.db.session import Reader
+from app.schemas.pages import Position
+
+_PAGE = (
+    select(
+        AuditEvent.id,
+        AuditEvent.at,
+        AuditEvent.actor_kind,
+        AuditEvent.actor_id,
+        AuditEvent.action,
+        AuditEvent.entity,
+        AuditEvent.entity_id,
+        AuditEvent.request_id,
+        AuditEvent.changes,
+    )
+    .where(
+        tuple_(AuditEvent.at, AuditEvent.id)
+        < tuple_(bindparam("after_at", type_=AuditEvent.at.type), bindparam("after_id", type_=AuditEvent.id.type))
+    )
+    .order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
+    .limit(bindparam("limit"))
+)
+FILTERS = ("actor_id", "action", "entity", "entity_id", "request_id")
+
+
+class AuditEventReadRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def page(self, *, after: Position, limit: int, filters: dict[str, Any]) -> Sequence[Row[Any]]:
+        """Events older than `after` that match every filter (FILTERS), newest first."""
+        statement = _PAGE.where(*(getattr(AuditEvent, name) == bindparam(name) for name in filters))
+        return await self._reader.all(
+            statement, {"after_at": after.at, "after_id": after.id, "limit": limit, **filters}
+        )
+
+
+class AuditEventRepo:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def record(self, action: str, *, entity: str, entity_id: UUID | None) -> None:
+        """Tells of something that changed no row, such as a refused sign-in."""
+        self._session.add(audit_event(action, entity, entity_id, {}))
+        await self._session.flush()

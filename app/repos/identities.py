@@ -1,0 +1,44 @@
+"""Queries that recognise a caller; they run on every request that carries a credential."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, func, or_, select
+
+from app.db.models import ApiKey, AuthSession, User
+from app.db.session import Reader
+
+_ACCOUNT = (User.id.label("user_id"), User.is_admin, User.email_verified_at)
+_BY_SESSION = (
+    select(*_ACCOUNT)
+    .join(AuthSession, AuthSession.user_id == User.id)
+    .where(
+        AuthSession.id == bindparam("id"),
+        AuthSession.ended_at.is_(None),
+        AuthSession.expires_at > func.now(),
+        User.is_active,
+    )
+)
+_BY_KEY = (
+    select(*_ACCOUNT, ApiKey.id.label("key_id"), ApiKey.scopes, ApiKey.last_used_at)
+    .join(ApiKey, ApiKey.user_id == User.id)
+    .where(
+        ApiKey.key_hash == bindparam("key_hash", type_=ApiKey.key_hash.type),
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+        User.is_active,
+    )
+)
+
+
+class IdentityRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def by_session(self, session_id: UUID) -> Row[Any] | None:
+        """The active account behind a session that goes on."""
+        return await self._reader.first(_BY_SESSION, {"id": session_id})
+
+    async def by_key(self, key_hash: bytes) -> Row[Any] | None:
+        """The active account behind a key that is valid, with the key's scopes."""
+        return await self._reader.first(_BY_KEY, {"key_hash": key_hash})

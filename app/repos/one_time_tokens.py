@@ -1,0 +1,38 @@
+"""Queries of the tokens that are sent by mail."""
+
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import OneTimeToken
+from app.db.models.one_time_token import Purpose
+
+
+class OneTimeTokenRepo:
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def replace(self, token: OneTimeToken) -> None:
+        """Stores the token; an older one of the same user and purpose opens nothing any more."""
+        await self.forget(token.user_id, token.purpose)
+        self._session.add(token)
+        await self._session.flush()
+
+    async def forget(self, user_id: UUID, purpose: str) -> None:
+        await self._session.execute(
+            delete(OneTimeToken).where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
+        )
+
+    async def take(self, token_hash: bytes, purpose: Purpose) -> OneTimeToken | None:
+        """The token if it is valid, and never again: of two who ask at once, one gets it."""
+        statement = select(OneTimeToken).where(
+            OneTimeToken.token_hash == token_hash,
+            OneTimeToken.purpose == purpose,
+            OneTimeToken.expires_at > func.now(),
+        )
+        token = (await self._session.scalars(statement.with_for_update())).one_or_none()
+        if token:
+            await self._session.delete(token)
+            await self._session.flush()
+        return token

@@ -1,0 +1,55 @@
+"""Signing in on the wire."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import EmailStr, Field, SecretStr
+
+from app.schemas.base import Entity, Input, Output
+
+Password = Annotated[SecretStr, Field(min_length=8, max_length=128)]
+OpaqueToken = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+
+
+class TokenPair(Output):
+    """The shape that OAuth2 clients expect (RFC 6749, 5.1)."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int = Field(description="Seconds for which the access token is valid.")
+    refresh_token: str
+
+
+class RefreshRequest(Input):
+    refresh_token: OpaqueToken
+
+
+class SessionRead(Entity):
+    user_agent: str | None
+    created_at: datetime
+    expires_at: datetime
+    is_current: bool = Field(description="Whether this request came from it.")
+
+
+class PasswordChange(Input):
+    current_password: SecretStr = Field(max_length=128)
+    new_password: Password
+
+
+class MailRequest(Input):
+    email: Annotated[EmailStr, Field(max_length=254)]
+
+
+class MailPromise(Output):
+    """The same for every address: it doesn't tell whether there is such an account."""
+
+    detail: str = "If there is such an account, a mail is on its way."
+
+
+class PasswordSet(Input):
+    token: OpaqueToken
+    password: Password
+
+
+class EmailConfirmation(Input):
+    token: OpaqueToken

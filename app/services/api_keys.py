@@ -1,0 +1,52 @@
+"""API keys: made and revoked by their owner, shown once."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from app.core.errors import ApiKeyExpired, ApiKeyNotFound, Forbidden, TooManyApiKeys
+from app.core.identity import Caller, Scope
+from app.core.security import digest, new_api_key
+from app.db.models import ApiKey
+from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
+from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
+
+MOST = 100
+
+
+class ApiKeyReadService:
+    def __init__(self, keys: ApiKeyReadRepo) -> None:
+        self._keys = keys
+
+    async def list_keys(self, caller: Caller) -> list[ApiKeyRead]:
+        return [ApiKeyRead.model_validate(row) for row in await self._keys.of_user(caller.user_id)]
+
+
+class ApiKeyService:
+    def __init__(self, keys: ApiKeyRepo) -> None:
+        self._keys = keys
+
+    async def create_key(self, new: ApiKeyCreate, caller: Caller) -> ApiKeyCreated:
+        if Scope.ADMIN in new.scopes and not caller.is_admin:
+            raise Forbidden
+        if new.expires_at and new.expires_at <= datetime.now(UTC):
+            raise ApiKeyExpired
+        if await self._keys.count(caller.user_id) >= MOST:
+            raise TooManyApiKeys
+        secret, prefix = new_api_key()
+        key = ApiKey(
+            user_id=caller.user_id,
+            name=new.name,
+            prefix=prefix,
+            key_hash=digest(secret),
+            scopes=sorted(new.scopes),
+            expires_at=new.expires_at,
+        )
+        await self._keys.save(key)
+        return ApiKeyCreated(key=secret, **ApiKeyRead.model_validate(key).model_dump())
+
+    async def revoke_key(self, key_id: UUID, caller: Caller) -> None:
+        key = await self._keys.get_of_user(key_id, caller.user_id)
+        if key is None:
+            raise ApiKeyNotFound
+        key.revoked_at = datetime.now(UTC)
+        await self._keys.save(key)

@@ -1,0 +1,144 @@
+"""Signing in, staying signed in, and signing out."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from app.core.config import Settings
+from app.core.context import Actor, act_as
+from app.core.errors import EmailUnverified, RefreshRefused, SessionNotFound, SignInRefused
+from app.core.identity import Caller, Client
+from app.core.security import Keyring, Passwords, digest, new_secret
+from app.db.models import AuthSession, RefreshToken, User
+from app.repos.audit_events import AuditEventRepo
+from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
+from app.repos.users import UserReadRepo, UserRepo
+from app.schemas.auth import SessionRead, TokenPair
+from app.services.rate_limits import RateLimits
+
+REPEAT_WITHIN = timedelta(seconds=10)
+"""How long a client that lost the answer to a refresh may ask again."""
+
+
+class AuthSessionReadService:
+    def __init__(self, sessions: AuthSessionReadRepo) -> None:
+        self._sessions = sessions
+
+    async def list_sessions(self, caller: Caller) -> list[SessionRead]:
+        rows = await self._sessions.of_user(caller.user_id)
+        return [SessionRead(is_current=row.id == caller.session_id, **row._asdict()) for row in rows]
+
+
+class SignInService:
+    """The password is verified before the transaction takes a connection: hashing waits its turn, and a hundred
+    waiting sign-ins must not hold a hundred connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        reads: UserReadRepo,
+        users: UserRepo,
+        sessions: AuthSessionRepo,
+        audit: AuditEventRepo,
+        passwords: Passwords,
+        keyring: Keyring,
+        limits: RateLimits,
+        settings: Settings,
+    ) -> None:
+        self._reads = reads
+        self._users = users
+        self._sessions = sessions
+        self._audit = audit
+        self._passwords = passwords
+        self._keyring = keyring
+        self._limits = limits
+        self._settings = settings
+
+    async def sign_in(self, email: str, password: str, client: Client) -> TokenPair:
+        """Tokens of a new session. Raises SignInRefused, for whichever reason, and RateLimited."""
+        await self._limits.check("sign_in", address=client.address, account=email)
+        known = await self._reads.credentials(email)
+        verified = await self._passwords.verify(password, known.password_hash if known else None)
+        if not (known and verified):
+            await self._audit.record("user.sign_in_refused", entity="user", entity_id=known.id if known else None)
+            raise SignInRefused
+        rehashed = await self._passwords.hash(password) if self._passwords.needs_rehash(known.password_hash) else None
+        user = await self._still_the_same(known.id, known.password_hash)
+        if rehashed:
+            user.password_hash = rehashed
+        return await self._open(user, client)
+
+    async def _still_the_same(self, user_id: UUID, password_hash: str) -> User:
+        """The account, locked; refused when it was deactivated or its password changed in the meantime."""
+        user = await self._users.get_for_update(user_id)
+        if user is None or not user.is_active or user.password_hash != password_hash:
+            raise SignInRefused
+        if user.email_verified_at is None and self._settings.unverified_accounts_may == "nothing":
+            raise EmailUnverified
+        return user
+
+    async def _open(self, user: User, client: Client) -> TokenPair:
+        act_as(Actor("user", user.id))
+        refresh_token = new_secret()
+        expires_at = datetime.now(UTC) + timedelta(seconds=self._settings.refresh_token_lifetime)
+        auth_session = AuthSession(user_id=user.id, user_agent=client.user_agent, expires_at=expires_at)
+        await self._sessions.delete_expired(user.id)
+        await self._sessions.add(auth_session, digest(refresh_token))
+        return token_pair(self._keyring, auth_session, refresh_token)
+
+
+class AuthSessionService:
+    def __init__(self, sessions: AuthSessionRepo, keyring: Keyring) -> None:
+        self._sessions = sessions
+        self._keyring = keyring
+
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """The next tokens of a session; this refresh token is spent by it.
+
+        A spent token that comes back means that two hold it, so the session ends. One exception: the immediate
+        predecessor, once, within 10 seconds, gets the same successor again; the answer may have been lost. So of
+        two refreshes at once both succeed with the same token, and a third ends the session.
+        """
+        found = await self._sessions.lock_by_token(digest(refresh_token))
+        if found is None:
+            raise RefreshRefused
+        auth_session, token = found
+        act_as(Actor("user", auth_session.user_id))
+        now = datetime.now(UTC)
+        successor = await (self._spend if token.spent_at is None else self._repeat)(refresh_token, token, now)
+        if successor is None:
+            await self._sessions.end(auth_session, now)
+            raise RefreshRefused
+        return token_pair(self._keyring, auth_session, successor)
+
+    async def _spend(self, refresh_token: str, token: RefreshToken, now: datetime) -> str:
+        successor = self._keyring.successors(refresh_token)[0]
+        token.spent_at = now
+        await self._sessions.add_token(token.session_id, digest(successor))
+        return successor
+
+    async def _repeat(self, refresh_token: str, token: RefreshToken, now: datetime) -> str | None:
+        if token.repeated_at or token.spent_at is None or now - token.spent_at > REPEAT_WITHIN:
+            return None
+        for successor in self._keyring.successors(refresh_token):
+            following = await self._sessions.get_token(digest(successor))
+            if following and following.spent_at is None:
+                token.repeated_at = now
+                await self._sessions.flush()
+                return successor
+        return None
+
+    async def end_session(self, session_id: UUID | None, caller: Caller) -> None:
+        """Signs the caller out of one of their sessions, at once."""
+        found = await self._sessions.get_of_user(session_id, caller.user_id) if session_id else None
+        if found is None:
+            raise SessionNotFound
+        await self._sessions.end(found, datetime.now(UTC))
+
+
+def token_pair(keyring: Keyring, auth_session: AuthSession, refresh_token: str) -> TokenPair:
+    return TokenPair(
+        access_token=keyring.access_token(user_id=auth_session.user_id, session_id=auth_session.id),
+        expires_in=int(keyring.lifetime),
+        refresh_token=refresh_token,
+    )

@@ -1,0 +1,91 @@
+"""Limits on what can be guessed or flooded: sign-in, resets, registration."""
+
+import ipaddress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from hashlib import sha256
+from time import time
+from typing import Literal, Protocol
+
+from limits import RateLimitItem, parse
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
+
+from app.core.config import Settings
+from app.core.errors import RateLimited
+from app.repos.rate_windows import RateWindowRepo
+
+type Action = Literal["sign_in", "reset", "registration"]
+type WindowTransaction = Callable[[], AbstractAsyncContextManager[RateWindowRepo]]
+
+_CLEAN_UP = 20
+
+
+class Counter(Protocol):
+    async def hit(self, key: str, limit: RateLimitItem) -> tuple[bool, int]:
+        """Counts an attempt, for all processes together: whether it is allowed, and the seconds to the next window."""
+
+
+class DatabaseCounter:
+    """Counts in PostgreSQL, each attempt in a transaction of its own: a refused request counts too."""
+
+    def __init__(self, transaction: WindowTransaction) -> None:
+        self._transaction = transaction
+
+    async def hit(self, key: str, limit: RateLimitItem) -> tuple[bool, int]:
+        async with self._transaction() as windows:
+            count, reset = await windows.hit(key, timedelta(seconds=limit.get_expiry()))
+            if count == 1:
+                await windows.delete_ended(_CLEAN_UP)
+        return count <= limit.amount, reset
+
+
+class StorageCounter:
+    """Counts in a storage of the `limits` library, such as Redis."""
+
+    def __init__(self, uri: str) -> None:
+        self._limiter = FixedWindowRateLimiter(storage_from_string(uri))
+
+    async def hit(self, key: str, limit: RateLimitItem) -> tuple[bool, int]:
+        within = await self._limiter.hit(limit, key)
+        stats = await self._limiter.get_window_stats(limit, key)
+        return within, max(1, round(stats.reset_time - time()))
+
+
+class RateLimits:
+    def __init__(self, counter: Counter, settings: Settings) -> None:
+        self._counter = counter
+        self._enabled = settings.rate_limits
+        self._limits: dict[tuple[Action, str], RateLimitItem] = {
+            ("sign_in", "address"): parse(settings.rate_limit_sign_in_address),
+            ("sign_in", "account"): parse(settings.rate_limit_sign_in_account),
+            ("reset", "address"): parse(settings.rate_limit_reset_address),
+            ("reset", "account"): parse(settings.rate_limit_reset_account),
+            ("registration", "address"): parse(settings.rate_limit_registration_address),
+            ("registration", "account"): parse(settings.rate_limit_registration_account),
+        }
+
+    async def check(self, action: Action, *, address: str, account: str) -> None:
+        """Counts an attempt from this network address on this account (an e-mail address, in any case).
+
+        Raises RateLimited when either is over its limit; an account isn't counted for an address that is.
+        """
+        if not self._enabled:
+            return
+        for kind, subject in (("address", _network(address)), ("account", account.lower())):
+            limit = self._limits[action, kind]
+            # Hashed: a table of who tried to sign in is nobody's business.
+            key = f"{action}:{kind}:{sha256(subject.encode()).hexdigest()[:32]}"
+            within, reset = await self._counter.hit(key, limit)
+            if not within:
+                raise RateLimited(policy=f"{action}-{kind}", limit=limit.amount, window=limit.get_expiry(), reset=reset)
+
+
+def _network(address: str) -> str:
+    """One customer of IPv6 holds at least a /64; each of its addresses would be a new start."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address  # noqa: PLR2004 - IP version
