@@ -113,6 +113,7 @@ async def get_users(
     return UserService(
         users=UserRepo(session),
         tokens=OneTimeTokenRepo(session),
+        sessions=AuthSessionRepo(session),
         passwords=resources.passwords,
         limits=limits,
         links=links,

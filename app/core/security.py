@@ -87,6 +87,7 @@ class Keyring:
 
     _ALGORITHMS = ("HS256",)
     _TYPE = "at+jwt"  # RFC 9068
+    _LEEWAY = 5  # seconds by which the clocks of two machines may differ
 
     def __init__(self, settings: Settings) -> None:
         self._keys = {key_id: key.get_secret_value().encode() for key_id, key in settings.secret_keys.items()}
@@ -96,6 +97,7 @@ class Keyring:
             [OctKey.import_key(_derive(key, "access"), {"kid": key_id}) for key_id, key in self._keys.items()]
         )
         self._claims = jwt.JWTClaimsRegistry(
+            leeway=self._LEEWAY,
             iss={"essential": True, "value": self._issuer},
             aud={"essential": True, "value": self._audience},
             exp={"essential": True},
@@ -119,15 +121,15 @@ class Keyring:
         }
         return jwt.encode(header, claims, self._jwks, algorithms=self._ALGORITHMS)
 
-    def session_id(self, access_token: str) -> UUID | None:
-        """The session that this valid token belongs to, or None: whatever is wrong with it, it opens nothing."""
+    def opened_by(self, access_token: str) -> tuple[UUID, UUID] | None:
+        """The user and the session of this valid token, or None: whatever is wrong with it, it opens nothing."""
         try:
             token = jwt.decode(access_token, self._jwks, algorithms=self._ALGORITHMS)
             if token.header.get("typ") != self._TYPE:
                 return None
             self._claims.validate(token.claims)
-            return UUID(str(token.claims["sid"]))
-        except (JoseError, ValueError):
+            return UUID(token.claims["sub"]), UUID(str(token.claims["sid"]))
+        except (JoseError, ValueError, TypeError):  # the library iterates over a `crit` that isn't a list
             return None
 
     def successors(self, refresh_token: str) -> list[str]:

@@ -6,14 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import Row, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only, selectinload
 
 from app.core.errors import EmailTaken, NameTaken
 from app.db.errors import conflicts
-from app.db.models import User
+from app.db.models import CoAuthorship, Post, User
 from app.db.session import Reader
 from app.schemas.pages import Position
 
 CONFLICTS = {"uq_users_email_lower": EmailTaken, "uq_users_name_without_email": NameTaken}
+
+_BATCH = 500  # posts that are deleted at a time
 
 _COLUMNS = (User.id, User.email, User.name, User.is_active, User.created_at, User.updated_at)
 _ONE = select(*_COLUMNS).where(User.id == bindparam("id"))
@@ -44,6 +47,8 @@ class UserReadRepo:
 
     async def credentials(self, email: str) -> Row[Any] | None:
         """The id and password hash of the account with this address, in any case."""
+        if "\x00" in email:  # PostgreSQL stores no such text, so it can't even be asked for it
+            return None
         return await self._reader.first(_CREDENTIALS, {"email": email})
 
     async def password_hash(self, user_id: UUID) -> str | None:
@@ -78,5 +83,22 @@ class UserRepo:
             await self._session.flush()
 
     async def delete(self, user: User) -> None:
+        """Removes the user, their posts, and their name from the byline of others.
+
+        The database would do it alone, but then the audit log wouldn't tell of the posts.
+        """
+        await self._forget_co_author(user)
+        written = select(Post).where(Post.author_id == user.id).options(load_only(Post.id)).limit(_BATCH)
+        while posts := (await self._session.scalars(written)).all():
+            for post in posts:
+                await self._session.delete(post)
+            await self._session.flush()
         await self._session.delete(user)
+        await self._session.flush()
+
+    async def _forget_co_author(self, user: User) -> None:
+        with_user = select(CoAuthorship.post_id).where(CoAuthorship.user_id == user.id)
+        posts = select(Post).where(Post.id.in_(with_user)).with_for_update(of=Post)
+        for post in await self._session.scalars(posts.options(load_only(Post.id), selectinload(Post.co_authorships))):
+            post.co_authorships = [each for each in post.co_authorships if each.user_id != user.id]
         await self._session.flush()

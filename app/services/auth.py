@@ -63,15 +63,24 @@ class SignInService:
             await self._audit.record("user.sign_in_refused", entity="user", entity_id=known.id if known else None)
             raise SignInRefused
         rehashed = await self._passwords.hash(password) if self._passwords.needs_rehash(known.password_hash) else None
-        user = await self._still_the_same(known.id, known.password_hash)
-        if rehashed:
+        user = await self._locked(known.id)
+        if user.password_hash != known.password_hash:
+            await self._verify_again(user, password, may_be_a_rehash=rehashed is not None)
+        elif rehashed:
             user.password_hash = rehashed
         return await self._open(user, client)
 
-    async def _still_the_same(self, user_id: UUID, password_hash: str) -> User:
-        """The account, locked; refused when it was deactivated or its password changed in the meantime."""
+    async def _verify_again(self, user: User, password: str, *, may_be_a_rehash: bool) -> None:
+        """The hash changed since it was read. By another sign-in that raised its parameters, if this one was about to
+        do the same; otherwise the password did.
+        """
+        if not (may_be_a_rehash and await self._passwords.verify(password, user.password_hash)):
+            raise SignInRefused
+
+    async def _locked(self, user_id: UUID) -> User:
+        """The account, as it is now."""
         user = await self._users.get_for_update(user_id)
-        if user is None or not user.is_active or user.password_hash != password_hash:
+        if user is None or not user.is_active:
             raise SignInRefused
         if user.email_verified_at is None and self._settings.unverified_accounts_may == "nothing":
             raise EmailUnverified

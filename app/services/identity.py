@@ -46,9 +46,12 @@ class IdentityService:
         return caller.is_verified or self._unverified_may == "write"
 
     async def _by_token(self, token: str) -> Caller:
-        session_id = self._keyring.session_id(token)
-        row = await self._identities.by_session(session_id) if session_id else None
-        if row is None:
+        opened = self._keyring.opened_by(token)
+        if opened is None:
+            raise NotAuthenticated
+        user_id, session_id = opened
+        row = await self._identities.by_session(session_id)
+        if row is None or row.user_id != user_id:
             raise NotAuthenticated
         return Caller(
             user_id=row.user_id,

@@ -1,5 +1,6 @@
 """What may be done with users, and by whom."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.core.config import Settings
@@ -7,6 +8,7 @@ from app.core.errors import Forbidden, RegistrationClosed, UserNotFound
 from app.core.identity import Caller, Client, Scope
 from app.core.security import Passwords
 from app.db.models import User
+from app.repos.auth_sessions import AuthSessionRepo
 from app.repos.one_time_tokens import OneTimeTokenRepo
 from app.repos.users import UserReadRepo, UserRepo
 from app.schemas.pages import Page, PageQuery
@@ -49,6 +51,7 @@ class UserService:
         *,
         users: UserRepo,
         tokens: OneTimeTokenRepo,
+        sessions: AuthSessionRepo,
         passwords: Passwords,
         limits: RateLimits,
         links: Links,
@@ -56,6 +59,7 @@ class UserService:
     ) -> None:
         self._users = users
         self._tokens = tokens
+        self._sessions = sessions
         self._passwords = passwords
         self._limits = limits
         self._links = links
@@ -74,7 +78,10 @@ class UserService:
         return UserRead.model_validate(user)
 
     async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller) -> UserRead:
-        """A new address has to be confirmed again; the old one is told. Only administrators (de)activate."""
+        """A new address has to be confirmed again; the old one is told. Only administrators (de)activate.
+
+        Deactivation ends every session: activation must not bring them back.
+        """
         fields = change.model_dump(exclude_unset=True)
         user = await self._for_update(user_id, caller)
         if "is_active" in fields and not caller.is_admin:
@@ -85,6 +92,8 @@ class UserService:
         if user.email != old_email:
             await self._address_changed(user, old_email)
         await self._users.save(user)
+        if not user.is_active:
+            await self._sessions.end_all(user.id, datetime.now(UTC))
         return UserRead.model_validate(user)
 
     async def _address_changed(self, user: User, old_email: str | None) -> None:
