@@ -11,14 +11,12 @@ from uuid import UUID
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 from sqlalchemy.orm.attributes import History
-from uuid_utils.compat import uuid7
 
 from app.core.context import actor, request_id
 from app.db.base import PRIVATE, IdMixin
 from app.db.models import AuditEvent, Base
 
 MASK = "***"
-_LONGEST = 200
 _UNTOLD = frozenset({"id", "created_at", "updated_at"})
 
 
@@ -26,20 +24,23 @@ class AuditedSession(Session):
     """The session behind every AsyncSession of the application."""
 
 
-@event.listens_for(AuditedSession, "before_flush")
-def _record(session: Session, _context: UOWTransaction, _instances: object) -> None:
+@event.listens_for(AuditedSession, "after_flush")
+def _record(session: Session, _context: UOWTransaction) -> None:
+    """After the flush, because foreign keys that come from relationships are known only then; the session still
+    tells what was changed. The rows go with the next flush, at the latest with the one of the commit.
+    """
     told: list[tuple[str, Iterable[object]]] = [
         ("created", session.new),
-        ("updated", [row for row in session.dirty if session.is_modified(row, include_collections=False)]),
+        ("updated", session.dirty),
         ("deleted", session.deleted),
     ]
-    events = [
-        audit_event(f"{_entity(row)}.{verb}", _entity(row), _id(row), _changes(row, verb))
-        for verb, rows in told
-        for row in rows
-        if isinstance(row, Base) and row.__audited__
-    ]
-    session.add_all(events)
+    for verb, rows in told:
+        for row in rows:
+            if isinstance(row, Base) and row.__audited__:
+                changes = _changes(row) if verb != "deleted" else {}
+                if changes or verb != "updated":
+                    entity = str(row.__tablename__).removesuffix("s")
+                    session.add(audit_event(f"{entity}.{verb}", entity, _id(row), changes))
 
 
 def audit_event(action: str, entity: str, entity_id: UUID | None, changes: dict[str, Any]) -> AuditEvent:
@@ -56,22 +57,12 @@ def audit_event(action: str, entity: str, entity_id: UUID | None, changes: dict[
     )
 
 
-def _entity(row: Base) -> str:
-    return str(row.__tablename__).removesuffix("s")
-
-
 def _id(row: Base) -> UUID | None:
-    if not isinstance(row, IdMixin):
-        return None
-    if "id" not in inspect(row).dict:
-        row.id = uuid7()  # the default would come with the INSERT, after this
-    return row.id
+    return row.id if isinstance(row, IdMixin) else None
 
 
-def _changes(row: Base, verb: str) -> dict[str, Any]:
-    """Field -> [old, new] of what changes; [null, new] of a new row, nothing of a deleted one."""
-    if verb == "deleted":
-        return {}
+def _changes(row: Base) -> dict[str, Any]:
+    """Field -> [old, new] of what changed; [null, new] of a new row."""
     state = inspect(row)
     changes = {}
     for column in state.mapper.column_attrs:
@@ -79,7 +70,17 @@ def _changes(row: Base, verb: str) -> dict[str, Any]:
         if column.key not in _UNTOLD and history.has_changes():
             private = PRIVATE.items() <= column.columns[0].info.items()
             changes[column.key] = [_told(values, private=private) for values in (history.deleted, history.added)]
+    for name, field in row.__audited_lists__.items():
+        if name in state.committed_state:
+            before, after = ([str(getattr(item, field)) for item in items or ()] for items in _lists(row, name))
+            if before != after:
+                changes[name] = [before, after]
     return changes
+
+
+def _lists(row: Base, name: str) -> tuple[Any, Any]:
+    """A list of related rows before and after the change, each in its order, which `history` doesn't keep."""
+    return inspect(row).committed_state[name], getattr(row, name)
 
 
 def _told(values: Any, *, private: bool) -> Any:
@@ -90,5 +91,4 @@ def _told(values: Any, *, private: bool) -> Any:
         return MASK
     if isinstance(value, list):
         return [str(item) for item in value]
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"({len(text)} characters)"
+    return str(value)

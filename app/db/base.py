@@ -1,6 +1,7 @@
 """What every table shares: the metadata with its naming convention, and the mixins."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import DateTime, MetaData, func
@@ -24,6 +25,8 @@ PRIVATE = {"private": True}
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     __audited__ = True  # whether the audit log tells of changes (app/db/audit.py)
+    # Lists of other rows that it tells of as a change of this one: the relationship, and the field to show of each.
+    __audited_lists__: ClassVar[dict[str, str]] = {}
     # Values the database makes come back with the INSERT or UPDATE: a later read of them would be hidden I/O.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy reads a plain dict here
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 - SQLAlchemy reads a plain dict here

@@ -60,8 +60,7 @@ class SignInService:
         known = await self._reads.credentials(email)
         verified = await self._passwords.verify(password, known.password_hash if known else None)
         if not (known and verified):
-            await self._audit.record("user.sign_in_refused", entity="user", entity_id=known.id if known else None)
-            raise SignInRefused
+            raise await self._refusal(known.id if known else None)
         rehashed = await self._passwords.hash(password) if self._passwords.needs_rehash(known.password_hash) else None
         user = await self._locked(known.id)
         if user.password_hash != known.password_hash:
@@ -70,18 +69,23 @@ class SignInService:
             user.password_hash = rehashed
         return await self._open(user, client)
 
+    async def _refusal(self, user_id: UUID | None) -> SignInRefused:
+        """The one answer to every reason, once it is on record."""
+        await self._audit.record("user.sign_in_refused", entity="user", entity_id=user_id)
+        return SignInRefused()
+
     async def _verify_again(self, user: User, password: str, *, may_be_a_rehash: bool) -> None:
         """The hash changed since it was read. By another sign-in that raised its parameters, if this one was about to
         do the same; otherwise the password did.
         """
         if not (may_be_a_rehash and await self._passwords.verify(password, user.password_hash)):
-            raise SignInRefused
+            raise await self._refusal(user.id)
 
     async def _locked(self, user_id: UUID) -> User:
         """The account, as it is now."""
         user = await self._users.get_for_update(user_id)
         if user is None or not user.is_active:
-            raise SignInRefused
+            raise await self._refusal(user_id)
         if user.email_verified_at is None and self._settings.unverified_accounts_may == "nothing":
             raise EmailUnverified
         return user

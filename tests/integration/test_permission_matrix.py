@@ -24,49 +24,49 @@ from tests.support.world import POSTS, USERS, Options, World, make_world, routes
 #
 # `scope` is the one that a key needs besides being the right person's; `case` is a variant of the request.
 TABLE = """
-method path                                       case          scope       anon other owner admin key key+ a-key a-key+ gone
+method path                                case          scope       anon other owner admin key key+ a-key a-key+ gone
 
-GET    /openapi.json                              -             -           200  200   200   200   200 200  200   200    200
-GET    /docs                                      -             -           200  200   200   200   200 200  200   200    200
-GET    /docs/oauth2-redirect                      -             -           200  200   200   200   200 200  200   200    200
-GET    /redoc                                     -             -           200  200   200   200   200 200  200   200    200
+GET    /openapi.json                       -             -           200  200   200   200   200 200  200   200    200
+GET    /docs                               -             -           200  200   200   200   200 200  200   200    200
+GET    /docs/oauth2-redirect               -             -           200  200   200   200   200 200  200   200    200
+GET    /redoc                              -             -           200  200   200   200   200 200  200   200    200
 
-POST   /api/v1/users                              -             -           201  201   201   201   201 201  201   201    401
-GET    /api/v1/users                              -             users:read  200  200   200   200   403 200  200   200    401
-GET    /api/v1/users/me                           -             users:read  401  200   200   200   403 200  200   200    401
-GET    /api/v1/users/{user_id}                    -             users:read  200  200   200   200   403 200  200   200    401
-PATCH  /api/v1/users/{user_id}                    -             -           401  403   200   200   403 403  403   200    401
-PATCH  /api/v1/users/{user_id}                    deactivates   -           401  403   403   200   403 403  403   200    401
-DELETE /api/v1/users/{user_id}                    -             -           401  403   204   204   403 403  403   204    401
+POST   /api/v1/users                       -             -           201  201   201   201   201 201  201   201    401
+GET    /api/v1/users                       -             users:read  200  200   200   200   403 200  200   200    401
+GET    /api/v1/users/me                    -             users:read  401  200   200   200   403 200  200   200    401
+GET    /api/v1/users/{user_id}             -             users:read  200  200   200   200   403 200  200   200    401
+PATCH  /api/v1/users/{user_id}             -             -           401  403   200   200   403 403  403   200    401
+PATCH  /api/v1/users/{user_id}             deactivates   -           401  403   403   200   403 403  403   200    401
+DELETE /api/v1/users/{user_id}             -             -           401  403   204   204   403 403  403   204    401
 
-POST   /api/v1/posts                              -             posts:write 401  201   201   201   403 201  201   201    401
-POST   /api/v1/posts                              for-the-owner posts:write 401  403   201   201   403 201  403   201    401
-GET    /api/v1/posts                              -             posts:read  200  200   200   200   403 200  200   200    401
-GET    /api/v1/posts                              drafts        posts:read  401  200   200   200   403 200  200   200    401
-GET    /api/v1/posts                              owners-drafts posts:read  401  403   200   200   403 200  403   200    401
-GET    /api/v1/posts/{post_id}                    -             posts:read  200  200   200   200   403 200  200   200    401
-GET    /api/v1/posts/{post_id}                    a-draft       posts:read  404  404   200   200   403 200  404   200    401
-PATCH  /api/v1/posts/{post_id}                    -             posts:write 401  403   200   200   403 200  403   200    401
-PATCH  /api/v1/posts/{post_id}                    a-draft       posts:write 401  404   200   200   403 200  404   200    401
-DELETE /api/v1/posts/{post_id}                    -             posts:write 401  403   204   204   403 204  403   204    401
-DELETE /api/v1/posts/{post_id}                    a-draft       posts:write 401  404   204   204   403 204  404   204    401
+POST   /api/v1/posts                       -             posts:write 401  201   201   201   403 201  201   201    401
+POST   /api/v1/posts                       for-the-owner posts:write 401  403   201   201   403 201  403   201    401
+GET    /api/v1/posts                       -             posts:read  200  200   200   200   403 200  200   200    401
+GET    /api/v1/posts                       drafts        posts:read  401  200   200   200   403 200  200   200    401
+GET    /api/v1/posts                       owners-drafts posts:read  401  403   200   200   403 200  403   200    401
+GET    /api/v1/posts/{post_id}             -             posts:read  200  200   200   200   403 200  200   200    401
+GET    /api/v1/posts/{post_id}             a-draft       posts:read  404  404   200   200   403 200  404   200    401
+PATCH  /api/v1/posts/{post_id}             -             posts:write 401  403   200   200   403 200  403   200    401
+PATCH  /api/v1/posts/{post_id}             a-draft       posts:write 401  404   200   200   403 200  404   200    401
+DELETE /api/v1/posts/{post_id}             -             posts:write 401  403   204   204   403 204  403   204    401
+DELETE /api/v1/posts/{post_id}             a-draft       posts:write 401  404   204   204   403 204  404   204    401
 
-POST   /api/v1/auth/token                         -             -           200  200   200   200   200 200  200   200    401
-POST   /api/v1/auth/refresh                       -             -           200  200   200   200   200 200  200   200    401
-POST   /api/v1/auth/logout                        -             -           401  204   204   204   403 403  403   403    401
-GET    /api/v1/auth/sessions                      -             -           401  200   200   200   403 403  403   403    401
-DELETE /api/v1/auth/sessions/{session_id}         -             -           401  404   204   404   403 403  403   403    401
-POST   /api/v1/auth/password                      -             -           401  204   204   204   403 403  403   403    401
-POST   /api/v1/auth/password/reset                -             -           202  202   202   202   202 202  202   202    202
-POST   /api/v1/auth/password/reset/confirm        -             -           204  204   204   204   204 204  204   204    422
-POST   /api/v1/auth/email/verify                  -             -           202  202   202   202   202 202  202   202    202
-POST   /api/v1/auth/email/verify/confirm          -             -           204  204   204   204   204 204  204   204    422
-POST   /api/v1/auth/api-keys                      -             -           401  201   201   201   403 403  403   403    401
-POST   /api/v1/auth/api-keys                      scope-admin   -           401  403   403   201   403 403  403   403    401
-GET    /api/v1/auth/api-keys                      -             -           401  200   200   200   403 403  403   403    401
-DELETE /api/v1/auth/api-keys/{key_id}             -             -           401  404   204   404   403 403  403   403    401
+POST   /api/v1/auth/token                  -             -           200  200   200   200   200 200  200   200    401
+POST   /api/v1/auth/refresh                -             -           200  200   200   200   200 200  200   200    401
+POST   /api/v1/auth/logout                 -             -           401  204   204   204   403 403  403   403    401
+GET    /api/v1/auth/sessions               -             -           401  200   200   200   403 403  403   403    401
+DELETE /api/v1/auth/sessions/{session_id}  -             -           401  404   204   404   403 403  403   403    401
+POST   /api/v1/auth/password               -             -           401  204   204   204   403 403  403   403    401
+POST   /api/v1/auth/password/reset         -             -           202  202   202   202   202 202  202   202    202
+POST   /api/v1/auth/password/reset/confirm -             -           204  204   204   204   204 204  204   204    422
+POST   /api/v1/auth/email/verify           -             -           202  202   202   202   202 202  202   202    202
+POST   /api/v1/auth/email/verify/confirm   -             -           204  204   204   204   204 204  204   204    422
+POST   /api/v1/auth/api-keys               -             -           401  201   201   201   403 403  403   403    401
+POST   /api/v1/auth/api-keys               scope-admin   -           401  403   403   201   403 403  403   403    401
+GET    /api/v1/auth/api-keys               -             -           401  200   200   200   403 403  403   403    401
+DELETE /api/v1/auth/api-keys/{key_id}      -             -           401  404   204   404   403 403  403   403    401
 
-GET    /api/v1/audit-events                       -             -           401  403   403   200   403 403  403   200    401
+GET    /api/v1/audit-events                -             -           401  403   403   200   403 403  403   200    401
 """
 
 CASES: dict[str, Callable[[World], Options]] = {

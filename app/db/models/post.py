@@ -1,13 +1,13 @@
 """Posts: drafts until they have a date of publication."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.base import Base, IdMixin, TimestampMixin
+from app.db.base import PRIVATE, Base, IdMixin, TimestampMixin
 
 if TYPE_CHECKING:
     from app.db.models.co_authorship import CoAuthorship
@@ -20,11 +20,12 @@ BODY_LENGTH = 1_000_000
 
 class Post(IdMixin, TimestampMixin, Base):
     __tablename__ = "posts"
+    __audited_lists__: ClassVar[dict[str, str]] = {"co_authorships": "user_id"}
 
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     slug: Mapped[str | None] = mapped_column(String(SLUG_LENGTH), unique=True)
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text, info=PRIVATE)
     published_at: Mapped[datetime | None] = mapped_column()
 
     author: Mapped["User"] = relationship(back_populates="posts", lazy="raise")
