@@ -15,6 +15,8 @@ ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 SECRET_LENGTH = 32
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+# At least 10 ms: PostgreSQL counts in milliseconds, and 0 would mean no timeout at all.
+BriefSeconds = Annotated[float, Field(ge=0.01, le=60)]
 
 
 class Settings(BaseSettings):
@@ -38,6 +40,13 @@ class Settings(BaseSettings):
     db_lock_timeout: Seconds = 3.0
     db_idle_in_transaction_timeout: Seconds = 15.0
     db_prepared_statements: bool = True
+
+    migration_lock_timeout: BriefSeconds = 2.0
+    migration_attempts: int = Field(default=12, ge=1, le=1000)
+    migration_retry_delay: BriefSeconds = 1.0
+    migration_statement_timeout: Annotated[float, Field(ge=0.01, le=3600)] = 60.0
+    migration_concurrent_timeout: Annotated[float, Field(ge=0.01, le=7 * 86400)] = 3600.0
+    migration_max_replication_lag_mb: int = Field(default=64, ge=1)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
