@@ -19,7 +19,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -63,7 +63,11 @@ def one_line_errors(url: URL) -> Iterator[None]:
     """What the database does to a migration becomes a CommandError of one line; a fault of its SQL stays as it is."""
     try:
         with translated_errors():
-            yield
+            try:
+                yield
+            except PendingRollbackError as error:
+                # Alembic ends an autocommit block on the connection that was lost in it: that loss is the reason.
+                raise error.__context__ or error from None
     except DomainError as error:
         where = url.render_as_string(hide_password=True)
         raise CommandError(f"{error.detail} ({where}: {first_line(error.__cause__)})") from error
@@ -185,7 +189,7 @@ class Runner:
             self._report(f"{step} - {monotonic() - began:.2f} s")
 
     async def _until_unblocked(self, work: Callable[[Connection], None]) -> None:
-        """Attempts count from the last progress on: a backfill of many batches may be blocked many times."""
+        """Attempts count for one revision, and in a backfill for one batch: any of its many may be blocked."""
         failed, done = 0, self._pace.done
         while True:
             self._watch.blockers = []
@@ -212,13 +216,16 @@ class Runner:
 
 async def _while_watched(work: Coroutine[Any, Any, None], watch: Coroutine[Any, Any, None]) -> None:
     """Runs `work` to its end, or until `watch` fails, which cancels it."""
+    failure = None
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(watch)
             await work
             watching.cancel()
-    except BaseExceptionGroup as group_of_one:
-        raise group_of_one.exceptions[0] from None
+    except BaseExceptionGroup as failed:
+        failure = failed.exceptions[0]
+    if failure:  # raised out here, for inside it would lose what it was raised in
+        raise failure
 
 
 def _command_options() -> dict[str, Any]:

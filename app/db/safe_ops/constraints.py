@@ -35,10 +35,9 @@ def add_foreign_key_not_valid(
     """
     with own_transactions() as steps:
         if not _found(steps, name, table):
+            options |= {"postgresql_not_valid": True}
             steps.run(
-                lambda: op.create_foreign_key(
-                    op.f(name), table, referred_table, columns, referred_columns, postgresql_not_valid=True, **options
-                )
+                lambda: op.create_foreign_key(op.f(name), table, referred_table, columns, referred_columns, **options)
             )
 
 

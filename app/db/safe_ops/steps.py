@@ -19,7 +19,10 @@ CHANGED = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
 
 @dataclass
 class Pace:
-    """What the runner tells the helpers, and they tell it: `done` counts what was finished for good."""
+    """What the runner tells the helpers, and they tell it: `done` counts revisions and batches finished for good.
+
+    Single statements don't count: a helper may repeat some on each attempt, and attempts would have no bound.
+    """
 
     settings: Settings
     report: Callable[[str], None] = lambda _line: None
@@ -74,7 +77,6 @@ class Steps:
             change()
         else:
             op.execute(text(change))
-        self.pace.done += 1
 
     def run_patiently(self, change: str | Callable[[], object]) -> None:
         """A change that reads the whole table or waits for old transactions, under locks that let traffic pass."""
