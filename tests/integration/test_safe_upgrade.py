@@ -170,6 +170,19 @@ async def test_a_migration_that_never_gets_its_lock_gives_up_in_one_line(revisio
     assert (await upgrade(revisions, url))[-1].startswith("column (expand) a test's - ")
 
 
+async def test_a_lock_on_the_version_table_is_waited_for_like_any_other(revisions: Revisions, url: URL) -> None:
+    revisions.add("column", ADD_COLUMN)
+    said: list[str] = []
+    async with open_transaction(url, READ):
+        upgrading = asyncio.create_task(upgrade(revisions, url, said=said, migration_attempts=1000))
+        await spoken(said, "attempt 1")
+        async with open_transaction(url, "LOCK TABLE alembic_version"):
+            seen = len(said)
+            await spoken(said, f"attempt {seen + 3} of")
+    await upgrading
+    assert await execute(url, HAS_COLUMN) == (True,)
+
+
 async def test_an_index_build_waits_for_old_transactions_longer_than_for_locks(revisions: Revisions, url: URL) -> None:
     revisions.add("index", ADD_INDEX)
     said: list[str] = []
@@ -324,12 +337,12 @@ async def test_one_revisions_timeouts_are_not_the_next_ones(revisions: Revisions
     assert await execute(url, "SELECT value FROM seen") == ("200ms",)
 
 
-async def test_a_helper_leaves_the_timeouts_as_they_were(revisions: Revisions, url: URL) -> None:
-    fill = 'safe_ops.batched_backfill("posts", {"slug": "title"})'
+@pytest.mark.parametrize("helper", [ADD_INDEX, 'safe_ops.batched_backfill("posts", {"slug": "title"})'])
+async def test_a_helper_leaves_the_timeouts_as_they_were(revisions: Revisions, url: URL, helper: str) -> None:
     look = "op.execute(\"CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS value\")"
-    revisions.add("both", f"{ADD_INDEX}\n{fill}\n{look}")
-    await upgrade(revisions, url)
-    assert await execute(url, "SELECT value FROM seen") == ("200ms",)
+    revisions.add("both", f"{helper}\n{look}")
+    await upgrade(revisions, url, migration_lock_timeout=1)
+    assert await execute(url, "SELECT value FROM seen") == ("1s",)
 
 
 @pytest.mark.parametrize("timeout", [0, 0.0001, 61])
@@ -396,6 +409,14 @@ async def test_a_backfill_goes_on_after_a_row_that_was_locked(revisions: Revisio
     await upgrading
     assert await execute(url, "SELECT min(position), max(position), count(*) FROM co_authorships") == (2, 2, 9)
     assert await execute(url, "SELECT to_regclass('postern_backfill') IS NULL") == (True,)
+
+
+async def test_a_backfill_gives_way_before_postgresql_looks_for_a_deadlock(revisions: Revisions, url: URL) -> None:
+    timeouts = "current_setting('lock_timeout') || ' < ' || current_setting('deadlock_timeout')"
+    revisions.add("fill", f'safe_ops.batched_backfill("users", {{"name": "{timeouts}"}})')
+    await execute(url, "INSERT INTO users (id, name) VALUES (gen_random_uuid(), '')")
+    await upgrade(revisions, url, migration_lock_timeout=2)
+    assert await execute(url, "SELECT name FROM users") == ("500ms < 1s",)
 
 
 async def test_a_backfill_waits_for_replicas_that_fall_behind(
