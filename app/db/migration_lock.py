@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings
+from app.db.errors import sqlstate
 from app.db.session import connect_args
 
 KEY = 0x706F737465726E  # "postern"; a lock of one database, so that two on a server don't wait for each other
@@ -35,7 +36,7 @@ HOLDER = text("""
 """)
 # The backend of a runner that was killed works on until its statement ends; whoever has the lock ends it.
 END_LEFTOVERS = text("""
-    SELECT pid, pg_terminate_backend(pid, 10000) AS ended FROM pg_stat_activity
+    SELECT pid, pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = :runner
 """)
 BLOCKERS = text("""
@@ -44,6 +45,8 @@ BLOCKERS = text("""
     FROM unnest(pg_blocking_pids(CAST(:pid AS integer))) AS blocking (pid) LEFT JOIN pg_stat_activity USING (pid)
     ORDER BY pid
 """)
+
+TOO_SLOW = "57014"  # a busy server's answer came too late; the connection is as good as before
 
 type Report = Callable[[str], None]
 
@@ -65,6 +68,8 @@ class Watch:
             try:
                 rows = (await self._connection.execute(BLOCKERS, {"pid": pid})).all()
             except DBAPIError as error:
+                if sqlstate(error) == TOO_SLOW:
+                    continue
                 raise CommandError(
                     "the connection that holds the migration lock was lost, so this run stopped: run it again"
                 ) from error
@@ -111,7 +116,7 @@ async def _acquire(connection: AsyncConnection, report: Report) -> None:
             holder = (await connection.execute(HOLDER, {"key": KEY})).first()
             who = f" (pid {holder.pid}, for {holder.age or 0:.0f} s)" if holder else ""
             report(f"another migration is running{who}; waiting for it to end")
-        await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 - jitter
+        await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 - jitter guards no secret
 
 
 async def _end_leftovers(connection: AsyncConnection, report: Report) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db.migration_runner import RunOptions
+from app.core.config import load_settings
+from app.db.migration_runner import RunOptions, one_line_errors
+from app.db.session import connect_args
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKSUMS = "checksums.txt"
@@ -54,11 +56,14 @@ def print_downgrade(url: URL, revision: str, options: RunOptions, *, root: Path 
 
 
 def _range(url: URL, revision: str) -> str:
-    return revision if ":" in revision else f"{asyncio.run(_current(url))}:{revision}"
+    if ":" in revision:
+        return revision
+    with one_line_errors(url):
+        return f"{asyncio.run(_current(url))}:{revision}"
 
 
 async def _current(url: URL) -> str:
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or "base"

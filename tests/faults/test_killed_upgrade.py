@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
 from app.db import gate
 from app.db.migration_lock import RUNNER
+from tests.support.database import ask
 from tests.support.revisions import KILLED, Revisions, execute, on_change, open_transaction, until
 from tests.support.server import Clone
 
@@ -66,12 +66,7 @@ async def outcome(url: URL) -> Any:
 
 
 def terminate_migration(url: URL) -> None:
-    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE application_name = %s AND datname = current_database()",
-            [RUNNER],
-        )
+    ask(url, f"SELECT pg_terminate_backend(pid, 5000) FROM ({BACKENDS}) AS backend")
 
 
 async def undisturbed(revisions: Revisions, filled: URL) -> tuple[Any, list[str]]:

@@ -262,7 +262,7 @@ async def test_a_downgrade_in_production_needs_a_yes_on_the_command_line(url: UR
     def downgrade(*arguments: str) -> Result:
         settings = {"ENVIRONMENT": "production", "DATABASE_URL": url.render_as_string(hide_password=False)}
         environment = settings | {"SECRET_KEYS": f"test:{SECRET}"}
-        return CliRunner().invoke(cli, ["db", "downgrade", *arguments, "--", "-1"], env=environment)
+        return CliRunner().invoke(cli, ["db", "downgrade", *arguments, "base"], env=environment)
 
     refused = await asyncio.to_thread(downgrade)
     assert isinstance(refused.exception, CommandError)
