@@ -139,6 +139,19 @@ async def test_a_runner_that_waits_for_another_does_not_block_its_index_build(re
     assert await execute(url, HAS_INDEX) == (True,)
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"pid": 0}, "a prepared transaction"),
+        ({"pid": 7, "backend_type": "autovacuum worker"}, "pid 7 (autovacuum worker)"),
+        ({"pid": 7}, "pid 7 (no application name, state hidden: grant pg_read_all_stats)"),
+    ],
+)
+def test_whoever_blocks_is_described(row: dict[str, Any], words: str) -> None:
+    unknown = dict.fromkeys(["application_name", "state", "backend_type", "age"])
+    assert migration_lock._describe(SimpleNamespace(**unknown | row)) == words
+
+
 @pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
 async def test_traffic_passes_while_a_migration_waits_for_an_open_transaction(
     revisions: Revisions, template: URL, driver: str
@@ -395,6 +408,16 @@ async def test_a_backfill_changes_each_row_once_and_rests_between_batches(
         assert await execute(url, "SELECT min(position), max(position), count(*) FROM co_authorships") == (2, 2, 9)
     assert said[0] == "backfill of co_authorships: 9 of 9 rows changed"
     assert rests == [0.25, 0.25, 0]
+
+
+async def test_a_backfill_without_a_terminal_says_now_and_then_how_far_it_is(
+    revisions: Revisions, url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "HEARTBEAT", 0)
+    revisions.add("fill", FILL_CO_AUTHORS.replace("0.25", "0"))
+    await execute(url, CO_AUTHORS)
+    said = await upgrade(revisions, url)
+    assert said[:3] == [f"backfill of co_authorships: {seen} rows seen" for seen in (4, 8, 9)]
 
 
 async def test_a_backfill_goes_on_after_a_row_that_was_locked(revisions: Revisions, url: URL) -> None:
