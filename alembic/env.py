@@ -10,15 +10,15 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.core.config import load_settings
-from app.core.errors import DomainError, InvalidSettings
-from app.db import models  # imports every model, so that the metadata is complete
+from app.core.config import Settings, load_settings
+from app.core.errors import InvalidSettings
+from app.db import migration_runner, models  # imports every model, so that the metadata is complete
 from app.db.embedded import EmbeddedPostgresError
-from app.db.errors import translated_errors
+from app.db.migration_runner import RunOptions
 from app.db.provision import database_url
 from app.db.session import connect_args
 
-OPTIONS: dict[str, Any] = {
+ENVIRONMENT: dict[str, Any] = {
     "target_metadata": models.Base.metadata,
     "compare_type": True,
     "compare_server_default": True,
@@ -26,40 +26,45 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def run(connection: Connection) -> None:
-    context.configure(connection=connection, **OPTIONS)
+def look(connection: Connection) -> None:
+    context.configure(connection=connection, **ENVIRONMENT)
     with context.begin_transaction():
         context.run_migrations()
 
 
-async def run_online(url: URL) -> None:
-    engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
+async def look_at(url: URL, settings: Settings) -> None:
+    """For the commands that run no revision: `current`, `check`, `revision`, `stamp`."""
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, settings))
     try:
-        with translated_errors():
-            async with engine.connect() as connection:
-                await connection.run_sync(run)
-    except DomainError as error:
-        where = url.render_as_string(hide_password=True)
-        reason = str(getattr(error.__cause__, "orig", error.__cause__)).partition("\n")[0]
-        raise CommandError(f"{error.detail} ({where}: {reason})") from error
+        async with engine.connect() as connection:
+            await connection.run_sync(look)
     finally:
         await engine.dispose()
 
 
+def run(url: URL, settings: Settings, options: RunOptions) -> None:
+    with migration_runner.one_line_errors(url):
+        if migration_runner.migrates():
+            asyncio.run(migration_runner.migrate(url, settings, options, ENVIRONMENT))
+        else:
+            asyncio.run(look_at(url, settings))
+
+
 def main() -> None:
     given: URL | None = context.config.attributes.get("url")
+    options: RunOptions = context.config.attributes.get("options") or migration_runner.options_of_alembic()
+    settings = options.settings or load_settings()
     if context.is_offline_mode():
-        context.configure(url=given or "postgresql+asyncpg://", literal_binds=True, **OPTIONS)
-        with context.begin_transaction():
-            context.run_migrations()
+        dialect = {"url": given or "postgresql+asyncpg://"}
+        migration_runner.write_sql(options, settings, dialect | ENVIRONMENT)
     elif given is not None:
-        asyncio.run(run_online(given))
+        run(given, settings, options)
     else:
-        try:
-            with database_url(load_settings()) as url:
-                asyncio.run(run_online(url))
-        except (InvalidSettings, EmbeddedPostgresError) as error:
-            raise CommandError(str(error)) from error
+        with database_url(settings) as url:
+            run(url, settings, options)
 
 
-main()
+try:
+    main()
+except (InvalidSettings, EmbeddedPostgresError) as error:
+    raise CommandError(str(error)) from error

@@ -16,6 +16,9 @@ down_revision: str | None = ${repr(down_revision)}
 branch_labels: str | Sequence[str] | None = ${repr(branch_labels)}
 depends_on: str | Sequence[str] | None = ${repr(depends_on)}
 
+# "contract" when the code that is running can't live with it; then also `destructive = True` if it drops data.
+phase: str = "expand"
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

@@ -1,7 +1,8 @@
 """`postern db`: Alembic's commands on the service's own database, and the gates for new revisions."""
 
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,25 +14,47 @@ from sqlalchemy.engine import URL, make_url
 from app.core.config import load_settings
 from app.db import gate, migrations
 from app.db.embedded import EmbeddedPostgres
+from app.db.migration_plan import Phase
+from app.db.migration_runner import RunOptions
 from app.db.provision import database_url, ready_database_url
 
 app = typer.Typer(help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True)
 
 Revision = Annotated[str, typer.Argument(help="head, base, +1, -1, or a revision's id.")]
+PrintSql = Annotated[bool, typer.Option("--sql", help="Print what would run, from the database's revision on.")]
+Yes = Annotated[bool, typer.Option("--yes", help="In production: yes, though data may be lost.")]
 
 
 @app.command()
-def upgrade(revision: Revision = "head") -> None:
-    """Bring the database to a newer revision."""
-    with database_url(load_settings()) as url:
-        migrations.upgrade(url, revision)
+def upgrade(
+    revision: Revision = "head",
+    phase: Annotated[
+        Phase, typer.Option(help="expand: only what fits the code that is running; contract: everything.")
+    ] = Phase.CONTRACT,
+    sql: PrintSql = False,
+    yes: Yes = False,
+) -> None:
+    """Bring the database to a newer revision. Safe to start on every replica at once: one does it, the others wait."""
+    settings = load_settings()
+    options = RunOptions(phase, _consent(yes), typer.echo, settings)
+    with database_url(settings) as url:
+        (migrations.print_upgrade if sql else migrations.upgrade)(url, revision, options)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
-def downgrade(revision: Revision) -> None:
+def downgrade(revision: Revision, sql: PrintSql = False, yes: Yes = False) -> None:
     """Bring the database back to an older revision (-1 is the one before)."""
-    with database_url(load_settings()) as url:
-        migrations.downgrade(url, revision)
+    settings = load_settings()
+    options = RunOptions(Phase.CONTRACT, _consent(yes), typer.echo, settings)
+    with database_url(settings) as url:
+        (migrations.print_downgrade if sql else migrations.downgrade)(url, revision, options)
+
+
+def _consent(yes: bool) -> Callable[[str], bool]:
+    """Asks on a terminal; a script has to say --yes."""
+    if yes or not sys.stdin.isatty():
+        return lambda _question: yes
+    return lambda question: typer.confirm(f"{question}. Go on?")
 
 
 @app.command()

@@ -29,6 +29,8 @@ ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 SECRET_LENGTH = 32
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+# At least 10 ms: PostgreSQL counts in milliseconds, and 0 would mean no timeout at all.
+BriefSeconds = Annotated[float, Field(ge=0.01, le=60)]
 
 
 def _rate(value: str) -> str:
@@ -94,6 +96,13 @@ class Settings(BaseSettings):
 
     allowed_hosts: Names = ()
     cors_origins: Names = ()
+
+    migration_lock_timeout: BriefSeconds = 2.0
+    migration_attempts: int = Field(default=12, ge=1, le=1000)
+    migration_retry_delay: BriefSeconds = 1.0
+    migration_statement_timeout: Annotated[float, Field(ge=0.01, le=3600)] = 60.0
+    migration_concurrent_timeout: Annotated[float, Field(ge=0.01, le=7 * 86400)] = 3600.0
+    migration_max_replication_lag_mb: int = Field(default=64, ge=1)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None

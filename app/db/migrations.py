@@ -1,22 +1,32 @@
 """Alembic's commands as functions, on a given database, and the checksums of committed revisions."""
 
+import asyncio
 from hashlib import sha256
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.config import load_settings
+from app.db.migration_runner import RunOptions, one_line_errors
+from app.db.session import connect_args
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKSUMS = "checksums.txt"
 
 
-def config(url: URL | None = None, *, root: Path = ROOT) -> Config:
+def config(url: URL | None = None, *, root: Path = ROOT, options: RunOptions | None = None) -> Config:
     """Alembic's configuration for this database; without a URL, `alembic/env.py` finds the service's own."""
     made = Config(root / "alembic.ini")
     if url is not None:
         made.attributes["url"] = url
+    if options is not None:
+        made.attributes["options"] = options
     return made
 
 
@@ -24,12 +34,41 @@ def heads(root: Path = ROOT) -> list[str]:
     return list(ScriptDirectory.from_config(config(root=root)).get_heads())
 
 
-def upgrade(url: URL, revision: str = "head", *, root: Path = ROOT) -> None:
-    command.upgrade(config(url, root=root), revision)
+def upgrade(url: URL, revision: str = "head", options: RunOptions | None = None, *, root: Path = ROOT) -> None:
+    """Brings the database to a newer revision, or waits for the process that is doing it.
+
+    Raises CommandError with one line; what was applied until then stays, and the next run goes on from there.
+    """
+    command.upgrade(config(url, root=root, options=options or RunOptions()), revision)
 
 
-def downgrade(url: URL, revision: str, *, root: Path = ROOT) -> None:
-    command.downgrade(config(url, root=root), revision)
+def downgrade(url: URL, revision: str, options: RunOptions | None = None, *, root: Path = ROOT) -> None:
+    command.downgrade(config(url, root=root, options=options or RunOptions()), revision)
+
+
+def print_upgrade(url: URL, revision: str, options: RunOptions, *, root: Path = ROOT) -> None:
+    """The SQL that would bring this database to `revision`; `from:to` is printed without a look at it."""
+    command.upgrade(config(url, root=root, options=options), _range(url, revision), sql=True)
+
+
+def print_downgrade(url: URL, revision: str, options: RunOptions, *, root: Path = ROOT) -> None:
+    command.downgrade(config(url, root=root, options=options), _range(url, revision), sql=True)
+
+
+def _range(url: URL, revision: str) -> str:
+    if ":" in revision:
+        return revision
+    with one_line_errors(url):
+        return f"{asyncio.run(_current(url))}:{revision}"
+
+
+async def _current(url: URL) -> str:
+    engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or "base"
+    finally:
+        await engine.dispose()
 
 
 def seal(root: Path = ROOT) -> list[str]:

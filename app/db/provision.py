@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from app.core.config import Settings
 from app.db import migrations
 from app.db.embedded import EmbeddedPostgres
+from app.db.migration_runner import RunOptions
 
 DATABASE = "postern"
 
@@ -32,7 +33,7 @@ def ready_database_url(settings: Settings) -> Iterator[URL]:
     """Like `database_url`; an embedded database is migrated too, for nobody else would do it."""
     with database_url(settings) as url:
         if settings.database_url is None:
-            migrations.upgrade(url)
+            migrations.upgrade(url, options=RunOptions(settings=settings))
         yield url
 
 

@@ -115,8 +115,12 @@ def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     }
 
 
-def connect_args(url: URL, settings: Settings) -> dict[str, Any]:
-    """What a new connection needs, in the words of the URL's driver. The timeouts are kept by the server."""
+def connect_args(url: URL, settings: Settings, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a new connection needs, in the words of the URL's driver. The timeouts are kept by the server.
+
+    `overrides` replaces server parameters for a connection that isn't the application's: a statement may then
+    run for as long as the server lets it.
+    """
     parameters = {
         "application_name": "postern",
         "timezone": "UTC",
@@ -124,6 +128,7 @@ def connect_args(url: URL, settings: Settings) -> dict[str, Any]:
         "statement_timeout": f"{settings.db_statement_timeout * 1000:.0f}",
         "lock_timeout": f"{settings.db_lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.db_idle_in_transaction_timeout * 1000:.0f}",
+        **(overrides or {}),
     }
     if url.get_driver_name() == "psycopg":
         return {
@@ -137,7 +142,7 @@ def connect_args(url: URL, settings: Settings) -> dict[str, Any]:
         "async_creator_fn": _connect_asyncpg,
         "timeout": settings.db_connect_timeout,
         # The server ends a statement first; this ends the wait for a server that has gone silent.
-        "command_timeout": settings.db_statement_timeout + settings.db_connect_timeout,
+        "command_timeout": None if overrides else settings.db_statement_timeout + settings.db_connect_timeout,
         "server_settings": parameters,
         **caches,
     }
