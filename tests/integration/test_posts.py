@@ -50,6 +50,7 @@ async def all_pages(client: httpx2.AsyncClient, **query: Any) -> list[list[str]]
         response = await client.get(POSTS, params=query | ({"cursor": cursor} if cursor else {}))
         assert response.status_code == 200
         pages.append([post["id"] for post in response.json()["items"]])
+        assert len(pages) <= 20, "the pages never end"
         cursor = response.json()["next_cursor"]
     return pages
 

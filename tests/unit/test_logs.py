@@ -182,3 +182,17 @@ async def test_an_error_after_the_response_began_adds_no_second_response() -> No
 
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [event["event"] for event in lines.events] == ["request_failed", "request"]
+
+
+async def test_what_is_no_http_request_passes_untouched() -> None:
+    seen: list[Any] = []
+
+    async def inner(scope: Any, *_: Any) -> None:
+        seen.append(scope)
+
+    scope = {"type": "websocket"}
+    with logged(make_settings()) as lines:
+        await RequestLayer(inner, max_body_bytes=1024)(scope, *[inner] * 2)
+
+    assert seen == [scope]
+    assert lines.events == []

@@ -1,0 +1,179 @@
+"""Decisions of the services, on repos that are plain dictionaries."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.core.errors import AuthorUnknown, PostNotFound, UserNotFound
+from app.db.models import Post, User
+from app.repos.posts import PostRepo
+from app.repos.users import UserRepo
+from app.schemas.base import Entity
+from app.schemas.pages import Position
+from app.schemas.posts import PostCreate, PostUpdate
+from app.schemas.users import UserUpdate
+from app.services.pages import page_of
+from app.services.posts import PostService
+from app.services.users import UserService
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Rows[Row: (Post, User)]:
+    """Both repos' writing half: rows by id, and how often each was saved."""
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows: dict[UUID, Row] = {row.id: row for row in rows}
+        self.saved: list[Row] = []
+
+    async def get(self, row_id: UUID) -> Row | None:
+        return self.rows.get(row_id)
+
+    get_for_update = get
+
+    async def save(self, row: Row) -> None:
+        row.id = row.id or uuid4()
+        row.created_at = row.created_at or CREATED
+        row.updated_at = CREATED
+        self.rows[row.id] = row
+        self.saved.append(row)
+
+    async def delete(self, row: Row) -> None:
+        del self.rows[row.id]
+
+
+def author() -> User:
+    return User(id=uuid4(), name="Ada", email="ada@example.com", is_active=True, created_at=CREATED)
+
+
+def post(**values: Any) -> Post:
+    given = {"title": "Notes", "body": "", "slug": "notes", "published_at": None} | values
+    return Post(id=uuid4(), author=author(), created_at=CREATED, co_authorships=[], **given)
+
+
+def service_of(*posts: Post, users: tuple[User, ...] = ()) -> tuple[PostService, Rows[Post]]:
+    rows = Rows[Post](*posts)
+    return PostService(cast("PostRepo", rows), cast("UserRepo", Rows[User](*users))), rows
+
+
+@pytest.mark.parametrize("draft", [True, False])
+async def test_a_new_post_is_published_now_unless_it_is_a_draft(draft: bool) -> None:
+    user = author()
+    service, _ = service_of(users=(user,))
+    before = datetime.now(UTC)
+
+    made = await service.create_post(PostCreate(author_id=user.id, title="Notes", body="", draft=draft))
+
+    assert made.author.id == user.id
+    if draft:
+        assert made.published_at is None
+    else:
+        assert made.published_at is not None
+        assert before <= made.published_at <= datetime.now(UTC)
+
+
+async def test_a_post_of_nobody_is_not_saved() -> None:
+    service, rows = service_of()
+
+    with pytest.raises(AuthorUnknown):
+        await service.create_post(PostCreate(author_id=uuid4(), title="Notes", body=""))
+
+    assert rows.saved == []
+
+
+@pytest.mark.parametrize(
+    ("published_at", "change", "outcome"),
+    [
+        (None, {}, "still a draft"),
+        (None, {"draft": True}, "still a draft"),
+        (None, {"draft": False}, "published now"),
+        (CREATED, {}, "published before"),
+        (CREATED, {"draft": False}, "published before"),
+        (CREATED, {"draft": True}, "still a draft"),
+        (CREATED, {"title": "Changed"}, "published before"),
+    ],
+)
+async def test_a_change_publishes_or_withdraws_only_when_it_says_so(
+    published_at: datetime | None, change: dict[str, Any], outcome: str
+) -> None:
+    known = post(published_at=published_at)
+    service, _ = service_of(known)
+
+    changed = await service.update_post(known.id, PostUpdate(**change))
+
+    seen = {None: "still a draft", CREATED: "published before"}.get(changed.published_at, "published now")
+    assert seen == outcome
+
+
+async def test_a_change_keeps_what_it_does_not_name() -> None:
+    known = post(body="Text.")
+    service, rows = service_of(known)
+
+    changed = await service.update_post(known.id, PostUpdate(title="Changed", slug=None))
+
+    assert (changed.title, changed.slug, changed.body) == ("Changed", None, "Text.")
+    assert rows.saved == [known]
+
+
+async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
+    posts, rows = service_of()
+    users = UserService(cast("UserRepo", Rows[User]()))
+
+    with pytest.raises(PostNotFound):
+        await posts.update_post(uuid4(), PostUpdate(title="Changed"))
+    with pytest.raises(PostNotFound):
+        await posts.delete_post(uuid4())
+    with pytest.raises(UserNotFound):
+        await users.update_user(uuid4(), UserUpdate(name="Ada"))
+
+    assert rows.saved == []
+
+
+async def test_a_user_can_lose_the_name_but_nothing_else() -> None:
+    known = author()
+    service = UserService(cast("UserRepo", Rows[User](known)))
+
+    changed = await service.update_user(known.id, UserUpdate(name=None))
+
+    assert (changed.name, changed.email, changed.is_active) == (None, "ada@example.com", True)
+
+
+class Item(Entity):
+    at: datetime
+
+
+def items(number: int) -> list[Item]:
+    return [Item(id=uuid4(), at=CREATED - timedelta(minutes=n)) for n in range(number)]
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_page_with_room_left_is_the_last(number: int) -> None:
+    page = page_of(given := items(number), 3, at=lambda item: item.at)
+
+    assert page.items == given
+    assert page.next_cursor is None
+
+
+def test_one_item_too_many_says_where_the_next_page_starts() -> None:
+    page = page_of(given := items(4), 3, at=lambda item: item.at)
+
+    assert page.items == given[:3]
+    assert page.next_cursor is not None
+    assert Position.decode(page.next_cursor) == Position(given[2].at, given[2].id)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ],
+)
+def test_a_cursor_keeps_its_place_to_the_microsecond(at: datetime) -> None:
+    position = Position(at, uuid4())
+
+    assert Position.decode(position.encode()) == position
