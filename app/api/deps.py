@@ -17,7 +17,7 @@ from app.db.session import Reader
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.repos.audit_events import AuditEventReadRepo, AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
-from app.repos.one_time_tokens import OneTimeTokenRepo
+from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo
 from app.repos.posts import PostReadRepo, PostRepo
 from app.repos.rate_windows import RateWindowRepo
 from app.repos.users import UserReadRepo, UserRepo
@@ -159,7 +159,9 @@ async def get_link_requests(
 
 
 async def get_credentials(reader: Read, session: Write, resources: AppResources) -> CredentialService:
-    return CredentialService(UserReadRepo(reader), _accounts(session), resources.passwords)
+    return CredentialService(
+        UserReadRepo(reader), OneTimeTokenReadRepo(reader), _accounts(session), resources.passwords
+    )
 
 
 async def get_api_key_reads(reader: Read) -> ApiKeyReadService:

@@ -49,7 +49,7 @@ class Passwords:
     def _verify(self, password: str, stored: str) -> bool:
         try:
             return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):  # a form's encoding may make half characters
             return False
 
     async def _run[Result](self, work: Callable[[], Result]) -> Result:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import ApiKey
+from app.db.models import ApiKey, User
 from app.db.session import Reader
 
 USE_RESOLUTION = timedelta(minutes=1)
@@ -42,6 +42,8 @@ class ApiKeyRepo:
         await self._session.flush()
 
     async def count(self, user_id: UUID) -> int:
+        """The keys that aren't revoked; the owner is locked until the transaction ends, so the number stays true."""
+        await self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
         statement = select(func.count()).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
         return await self._session.scalar(statement) or 0
 

@@ -2,11 +2,26 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import OneTimeToken
 from app.db.models.one_time_token import Purpose
+from app.db.session import Reader
+
+_VALID = select(OneTimeToken.user_id).where(
+    OneTimeToken.token_hash == bindparam("token_hash", type_=OneTimeToken.token_hash.type),
+    OneTimeToken.purpose == bindparam("purpose"),
+    OneTimeToken.expires_at > func.now(),
+)
+
+
+class OneTimeTokenReadRepo:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def is_valid(self, token_hash: bytes, purpose: Purpose) -> bool:
+        return await self._reader.first(_VALID, {"token_hash": token_hash, "purpose": purpose}) is not None
 
 
 class OneTimeTokenRepo:

@@ -35,6 +35,14 @@ _CREDENTIALS = select(User.id, User.password_hash).where(
 )
 
 
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL knows such a text: it has no NUL and no half of a surrogate pair."""
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 class UserReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -47,7 +55,7 @@ class UserReadRepo:
 
     async def credentials(self, email: str) -> Row[Any] | None:
         """The id and password hash of the account with this address, in any case."""
-        if "\x00" in email:  # PostgreSQL stores no such text, so it can't even be asked for it
+        if not _is_storable(email):  # then the database can't even be asked for it
             return None
         return await self._reader.first(_CREDENTIALS, {"email": email})
 

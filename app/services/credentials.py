@@ -16,7 +16,7 @@ from app.core.security import Passwords, common_passwords, digest, new_secret
 from app.db.models import OneTimeToken, User
 from app.db.models.one_time_token import Purpose
 from app.repos.auth_sessions import AuthSessionRepo
-from app.repos.one_time_tokens import OneTimeTokenRepo
+from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo
 from app.repos.users import UserReadRepo, UserRepo
 from app.schemas.auth import EmailConfirmation, MailPromise, PasswordChange, PasswordSet
 from app.services.rate_limits import RateLimits
@@ -130,8 +130,11 @@ class LinkRequestService:
 class CredentialService:
     """Hashing waits its turn before the transaction takes a connection (see SignInService)."""
 
-    def __init__(self, reads: UserReadRepo, accounts: Accounts, passwords: Passwords) -> None:
+    def __init__(
+        self, reads: UserReadRepo, token_reads: OneTimeTokenReadRepo, accounts: Accounts, passwords: Passwords
+    ) -> None:
         self._reads = reads
+        self._token_reads = token_reads
         self._accounts = accounts
         self._passwords = passwords
 
@@ -149,7 +152,11 @@ class CredentialService:
 
     async def set_password(self, change: PasswordSet) -> None:
         """By a link. It proves the address too, which counts as confirmed. Raises TokenRefused, PasswordTooCommon."""
-        hashed = await self._passwords.hash(acceptable(change.password))
+        password = acceptable(change.password)
+        # Nobody may have passwords hashed, which is what sign-ins wait for, by sending tokens that aren't valid.
+        if not await self._token_reads.is_valid(digest(change.token.get_secret_value()), "set_password"):
+            raise TokenRefused
+        hashed = await self._passwords.hash(password)
         user = await self._open(change.token, "set_password")
         user.email_verified_at = user.email_verified_at or datetime.now(UTC)
         await self._set(user, hashed)

@@ -76,7 +76,7 @@ class RateLimits:
         for kind, subject in (("address", _network(address)), ("account", account.lower())):
             limit = self._limits[action, kind]
             # Hashed: a table of who tried to sign in is nobody's business.
-            key = f"{action}:{kind}:{sha256(subject.encode()).hexdigest()[:32]}"
+            key = f"{action}:{kind}:{sha256(subject.encode(errors='backslashreplace')).hexdigest()[:32]}"
             within, reset = await self._counter.hit(key, limit)
             if not within:
                 raise RateLimited(policy=f"{action}-{kind}", limit=limit.amount, window=limit.get_expiry(), reset=reset)

@@ -31,6 +31,7 @@ from tests.support.application import SECRET, client_of
 from tests.support.callers import header
 from tests.support.database import ask, plain
 from tests.support.factories import UserFactory
+from tests.support.waiting import until_blocked
 
 OTHER_SECRET = "another secret of more than 32 characters"
 
@@ -193,8 +194,7 @@ async def at_once(client: httpx2.AsyncClient, url: URL, tokens: Tokens, times: i
     async with await psycopg.AsyncConnection.connect(plain(url)) as other:
         await other.execute("SELECT 1 FROM auth_sessions FOR UPDATE")
         waiting = [asyncio.create_task(refresh(client, tokens["refresh_token"])) for _ in range(times)]
-        while len(ask(url, "SELECT 1 FROM pg_locks WHERE NOT granted")) < times:
-            await asyncio.sleep(0.01)
+        await until_blocked(url, times)
     return await asyncio.gather(*waiting)
 
 

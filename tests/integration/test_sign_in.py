@@ -36,6 +36,7 @@ from tests.support.application import client_of, running
 from tests.support.callers import header
 from tests.support.database import ask, plain
 from tests.support.factories import UserFactory
+from tests.support.waiting import until_blocked
 
 USERS = "/api/v1/users"
 POSTS = "/api/v1/posts"
@@ -223,8 +224,7 @@ async def meeting_a_new_hash(url: URL, new: str, *, sign_ins: int, **settings: A
         async with await psycopg.AsyncConnection.connect(plain(url)) as other:
             await other.execute("UPDATE users SET password_hash = %s", [new])
             waiting = [asyncio.create_task(sign_in(client, "ada@example.com")) for _ in range(sign_ins)]
-            while len(ask(url, "SELECT 1 FROM pg_locks WHERE NOT granted")) < sign_ins:
-                await asyncio.sleep(0.01)
+            await until_blocked(url, sign_ins)
         yield [response.status_code for response in await asyncio.gather(*waiting)]
 
 

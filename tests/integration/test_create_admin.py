@@ -1,0 +1,217 @@
+"""`postern users create-admin`: the real command, on a database of its own."""
+
+import asyncio
+import os
+import pty
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.engine import URL
+
+from app.db.models import User
+from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
+from tests.support.application import client_of, running
+from tests.support.callers import header
+from tests.support.database import ask
+from tests.support.factories import UserFactory
+from tests.support.server import Clone
+
+ROOT = "root@example.com"
+STRONG = "an unlikely green harbour"
+
+# Makes the pseudo-terminal the process's own, as a shell does, so that the prompt can turn the echo off.
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+async def url(template: URL) -> AsyncIterator[URL]:
+    async with Clone(template) as url:
+        yield url
+
+
+@pytest.fixture
+async def app(url: URL) -> AsyncIterator[FastAPI]:
+    async with running(url) as app:
+        yield app
+
+
+@pytest.fixture
+async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(app, headers={}) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def environment(url: URL) -> dict[str, str]:
+    address = url.render_as_string(hide_password=False)
+    return {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "DEBUG", "PYTHONUTF8": "1"}
+
+
+COMMAND = ("-m", "app.cli.main", "users", "create-admin")
+
+
+async def create_admin(url: URL, email: str, typed: bytes) -> Result:
+    """Runs the command with this on its standard input."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *COMMAND, email, "--password-stdin", env=environment(url), stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    out, err = await asyncio.wait_for(process.communicate(typed), 120)
+    return Result(process.returncode or 0, out.decode(), err.decode())
+
+
+async def create_admin_on_a_terminal(url: URL, email: str, *passwords: str) -> tuple[int, str]:
+    """Runs the command at a terminal and types each password when it is asked for; what the screen shows."""
+    screen, terminal = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", ON_A_TERMINAL, *COMMAND, email),
+        env=environment(url),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+
+    def use() -> str:
+        shown, to_type = b"", list(passwords)
+        with suppress(OSError):  # the terminal is gone when the command ends
+            while chunk := os.read(screen, 1000):
+                shown += chunk
+                if to_type and shown.endswith(b": "):
+                    os.write(screen, to_type.pop(0).encode() + b"\n")
+        return shown.decode()
+
+    try:
+        shown = await asyncio.wait_for(asyncio.to_thread(use), 120)
+        return await process.wait(), shown
+    finally:
+        os.close(screen)
+
+
+def stored(url: URL) -> list[tuple[str, bool, bool, bool]]:
+    """Address, administrator, active, confirmed."""
+    return [
+        tuple(row) for row in ask(url, "SELECT email, is_admin, is_active, email_verified_at IS NOT NULL FROM users")
+    ]
+
+
+async def test_an_administrator_is_created_and_can_sign_in(url: URL, visitor: httpx2.AsyncClient) -> None:
+    result = await create_admin(url, ROOT, f"{STRONG}\n".encode())
+
+    assert (result.code, result.out) == (0, f"{ROOT} was created as an administrator\n")
+    assert stored(url) == [(ROOT, True, True, True)]
+    tokens = await tokens_of(visitor, ROOT, STRONG)
+    assert (await visitor.get("/api/v1/audit-events", headers=header(tokens["access_token"]))).status_code == 200
+
+
+@pytest.mark.parametrize("typed", [STRONG.encode(), f"{STRONG}\r\n".encode(), f"{STRONG}\nmore\n".encode()])
+async def test_the_password_is_the_first_line_of_the_input(url: URL, visitor: httpx2.AsyncClient, typed: bytes) -> None:
+    assert (await create_admin(url, ROOT, typed)).code == 0
+
+    assert (await sign_in(visitor, ROOT, STRONG)).status_code == 200
+
+
+async def test_an_existing_account_becomes_an_administrator_and_is_signed_out(
+    url: URL, app: FastAPI, visitor: httpx2.AsyncClient
+) -> None:
+    ada = UserFactory(email="Ada@example.com", name="Ada", password_hash=hashed())
+    async with app.state.database.transaction() as session:
+        session.add(ada)
+    before = await tokens_of(visitor, ada.email)
+
+    result = await create_admin(url, "ada@example.com", STRONG.encode())
+
+    assert (result.code, result.out) == (0, "ada@example.com is now an administrator\n")
+    assert stored(url) == [("Ada@example.com", True, True, True)]
+    assert await is_locked_out(visitor, before)
+    assert (await sign_in(visitor, ada.email, PASSWORD)).status_code == 401
+    me = await visitor.get(ME, headers=header((await tokens_of(visitor, ada.email, STRONG))["access_token"]))
+    assert (me.json()["id"], me.json()["name"]) == (str(ada.id), "Ada")
+
+
+async def test_a_deactivated_account_is_activated(url: URL, app: FastAPI, visitor: httpx2.AsyncClient) -> None:
+    user: User = UserFactory(email=ROOT, is_active=False, email_verified_at=None)
+    async with app.state.database.transaction() as session:
+        session.add(user)
+
+    await create_admin(url, ROOT, STRONG.encode())
+
+    assert stored(url) == [(ROOT, True, True, True)]
+    assert (await sign_in(visitor, ROOT, STRONG)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "typed"),
+    [
+        ("not an address", STRONG.encode()),
+        ("", STRONG.encode()),
+        ("root\n@example.com", STRONG.encode()),
+        (ROOT, b""),
+        (ROOT, b"\n"),
+        (ROOT, b"2short!\n"),
+        (ROOT, b"hunter2hunter2" * 10 + b"\n"),
+        (ROOT, b"PassWord\n"),
+        (ROOT, b"qwertyuiop\n"),
+        (ROOT, b"\xff\xfenot utf-8\xff\xff\n"),
+    ],
+)
+async def test_what_is_refused_is_one_line_and_changes_nothing(url: URL, email: str, typed: bytes) -> None:
+    result = await create_admin(url, email, typed)
+
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("postern: ")
+    assert result.err.count("\n") == 1
+    assert stored(url) == []
+
+
+@pytest.mark.parametrize("password", [STRONG, "2short!", "qwertyuiop", "hunter2 " * 20])
+async def test_the_password_is_neither_printed_nor_logged_nor_on_record(url: URL, password: str) -> None:
+    result = await create_admin(url, ROOT, password.encode())
+
+    on_record = ask(url, "SELECT coalesce(string_agg(e::text, ' '), '') FROM audit_events e")[0][0]
+    assert password not in result.out + result.err + on_record
+    assert (result.code == 0) == ("user.created" in on_record)
+
+
+async def test_the_prompt_asks_twice_and_does_not_echo(url: URL, visitor: httpx2.AsyncClient) -> None:
+    code, shown = await create_admin_on_a_terminal(url, ROOT, STRONG, STRONG)
+
+    assert code == 0, shown
+    assert shown.split() == f"Password: Repeat for confirmation: {ROOT} was created as an administrator".split()
+    assert (await sign_in(visitor, ROOT, STRONG)).status_code == 200
+
+
+async def test_the_prompt_asks_again_when_the_two_differ(url: URL) -> None:
+    code, shown = await create_admin_on_a_terminal(url, ROOT, STRONG, "something else", STRONG, STRONG)
+
+    assert code == 0, shown
+    assert shown.count("Password: ") == 2
+    assert STRONG not in shown
+    assert "something else" not in shown
+    assert stored(url) == [(ROOT, True, True, True)]
+
+
+async def test_a_database_that_is_not_there_is_one_line(url: URL) -> None:
+    result = await create_admin(url.set(database="nowhere"), ROOT, STRONG.encode())
+
+    assert (result.code, result.out) == (1, "")
+    assert STRONG not in result.err
+    assert result.err.splitlines()[-1].startswith("postern: ")
+    assert "Traceback" not in result.err
