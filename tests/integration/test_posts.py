@@ -438,4 +438,4 @@ async def test_changing_a_post_takes_the_same_statements_for_any_number_of_co_au
 
     await client.patch(f"{POSTS}/{post.id}", json={"title": "Changed"})
 
-    assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT", "INSERT", "UPDATE"]
+    assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT", "UPDATE", "INSERT"]
