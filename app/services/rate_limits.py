@@ -83,9 +83,13 @@ class RateLimits:
 
 
 def _network(address: str) -> str:
-    """One customer of IPv6 holds at least a /64; each of its addresses would be a new start."""
+    """Who holds the address: one customer of IPv6 has at least a /64, and each of its addresses would be a new start."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address  # noqa: PLR2004 - IP version
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:  # how a socket of both families sees IPv4; all of it is in one /64
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))

@@ -51,7 +51,7 @@ def value_of(column: Column[Any]) -> Any:
         datetime: (datetime.now(UTC) + timedelta(days=3)).isoformat(),
         int: 7,
         list: ["posts:read"],
-        dict: {},
+        object: {},  # JSON
         bytes: "00" * 32,
         str: "taken@example.org" if column.name == "email" else "taken/over",
     }
