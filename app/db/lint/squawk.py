@@ -40,10 +40,13 @@ def check(statements: list[Statement], reading: Reading) -> Iterator[tuple[Step,
             yield step, finding["rule_name"], finding["message"]
 
 
+def places() -> str:
+    """Where squawk is looked for, this interpreter's folder first: a virtual environment needn't be activated."""
+    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+
+
 def _run(sql: str) -> list[dict[str, Any]]:
-    # Beside this interpreter first: a virtual environment needn't be activated.
-    places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    binary = shutil.which("squawk", path=places)
+    binary = shutil.which("squawk", path=places())
     if binary is None:
         raise CommandError("squawk isn't installed beside this Python: `make` installs it, or `pip install squawk-cli`")
     options = ["--config", str(CONFIG), "--reporter", "json", "--stdin-filepath", "revision.sql"]
