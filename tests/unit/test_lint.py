@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -129,6 +130,21 @@ def test_every_rule_of_squawk_is_decided_upon() -> None:
     assert found <= KNOWN.keys() | set(settings["excluded_rules"])
     assert not KNOWN.keys() & set(settings["excluded_rules"])
     assert set(settings["included_rules"]) <= KNOWN.keys()
+
+
+@pytest.mark.parametrize("rule", [rule for rule, recipe in KNOWN.items() if recipe.code])
+def test_a_recipe_raises_no_alarm(rule: str, revisions: Revisions) -> None:
+    """Pasted as it stands: assignments at the top of the file, each part in a revision of its own."""
+    pytest.importorskip("app.db.safe_ops", reason="the helpers aren't there yet", exc_type=ModuleNotFoundError)
+    names, before = [], "tables"
+    for number, part in enumerate(re.split(r"^# .*revision.*\n", KNOWN[rule].code, flags=re.MULTILINE)):
+        top = "".join(re.findall(r"^\w+ = .*\n", part, flags=re.MULTILINE))
+        body = "from app.db import safe_ops\n" + re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
+        names.append(f"step_{number}")
+        revisions.write(f"op.execute(\"SET lock_timeout = '2s'\")\n{body}", top=top, name=names[-1], after=before)
+        before = names[-1]
+    # The one for exceptions is an example that needs something to except.
+    assert {finding.rule for finding in revisions.lint(*names).findings} <= {"exception-unused"}
 
 
 def test_a_rule_replaces_only_rules_that_exist() -> None:
@@ -272,6 +288,69 @@ def test_a_strong_lock_needs_a_timeout(settings: list[str], found: list[str], re
     assert revisions.rules_of(*settings, "DROP TRIGGER stamp ON posts") == found
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE POLICY own ON posts USING (true)",
+        "DROP POLICY own ON posts",
+        "CREATE RULE quiet AS ON DELETE TO posts DO INSTEAD NOTHING",
+        "CREATE TABLE likes (id uuid PRIMARY KEY REFERENCES posts)",
+        "CREATE TABLE likes (id uuid PRIMARY KEY, FOREIGN KEY (id) REFERENCES posts)",
+        "CREATE TABLE part PARTITION OF visits FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')",
+        "CREATE TABLE child () INHERITS (posts)",
+        "ALTER TABLE posts ADD COLUMN extra text",
+        "ALTER TABLE posts VALIDATE CONSTRAINT posts_body_check, ADD COLUMN extra text",
+        "ALTER TABLE visits ATTACH PARTITION visits_2026 DEFAULT",
+        "DROP INDEX ix_posts_slug",
+        "VACUUM FULL posts",
+        "LOCK TABLE posts IN SHARE MODE",
+        "REINDEX TABLE posts",
+    ],
+)
+def test_these_lock_others_out(sql: str, revisions: Revisions) -> None:
+    assert "lock-without-timeout" in revisions.rules_of(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE posts VALIDATE CONSTRAINT posts_body_check",
+        "ALTER TABLE posts ALTER COLUMN slug SET STATISTICS 1000",
+        "ALTER TABLE posts SET (autovacuum_vacuum_scale_factor = 0.01)",
+        "ALTER TABLE visits DETACH PARTITION visits_2025 CONCURRENTLY",
+        "ALTER INDEX ix_posts_slug RENAME TO ix_slug",
+        "ALTER FUNCTION f RENAME TO g",
+        "LOCK TABLE posts IN SHARE UPDATE EXCLUSIVE MODE",
+        "REINDEX (CONCURRENTLY) TABLE posts",
+        "VACUUM posts",
+        "ANALYZE posts",
+        "CREATE STATISTICS s ON slug, title FROM posts",
+    ],
+)
+def test_these_let_others_pass(sql: str, revisions: Revisions) -> None:
+    assert "lock-without-timeout" not in revisions.rules_of(sql)
+
+
+def test_an_index_of_a_new_table_goes_without_harm(revisions: Revisions) -> None:
+    assert revisions.rules_of("CREATE TABLE fresh (id uuid)", "CREATE INDEX i ON fresh (id)", "DROP INDEX i") == []
+
+
+def test_what_only_squawk_cannot_read_is_no_fault(revisions: Revisions, monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = {"rule_name": "syntax-error", "line": 1, "message": "expected something else"}
+    monkeypatch.setattr(squawk, "_run", lambda _sql: [finding])
+    assert revisions.rules_of("SELECT 1") == []
+
+
+def test_an_enum_that_the_revision_creates_may_be_used_at_once(revisions: Revisions) -> None:
+    create, add = "CREATE TYPE mood AS ENUM ('fair')", "ALTER TYPE mood ADD VALUE 'good'"
+    assert revisions.rules_of(create, add, "SELECT 'good'::mood") == []
+
+
+def test_a_value_may_be_used_in_a_later_transaction(revisions: Revisions) -> None:
+    body = "op.execute(\"ALTER TYPE state ADD VALUE 'old'\")\nwith op.get_context().autocommit_block():\n    pass\n"
+    assert revisions.rules(f"{body}op.execute(\"SELECT 'old'::state\")") == []
+
+
 def test_a_local_timeout_ends_with_its_transaction(revisions: Revisions) -> None:
     block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')\n"
     body = PATIENT + block + "op.execute('DROP TRIGGER stamp ON posts')"
@@ -328,6 +407,27 @@ with op.get_context().autocommit_block():
     op.execute("ALTER TABLE posts ALTER COLUMN slug SET NOT NULL")
 """
     assert revisions.rules(body) == ["adding-not-nullable-field"]
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["at >= '2026-01-01' AND at < '2027-01-01') NOT VALID", "path IS NOT NULL)"],
+    ids=["not valid", "off the key"],
+)
+def test_a_check_that_proves_nothing_spares_no_scan_of_a_partition(check: str, revisions: Revisions) -> None:
+    attach = "ALTER TABLE visits ATTACH PARTITION visits_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
+    body = f"""
+with op.get_context().autocommit_block():
+    op.execute("SET lock_timeout = '2s'")
+    op.execute({f"ALTER TABLE visits_2026 ADD CONSTRAINT c CHECK ({check}"!r})
+    op.execute({attach!r})
+"""
+    assert "attach-partition-scans" in revisions.rules(body)
+
+
+def test_a_foreign_key_that_is_gone_in_the_end_needs_no_index(revisions: Revisions) -> None:
+    create = "CREATE TABLE likes (id uuid, post_id uuid REFERENCES posts)"
+    assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", create, "DROP TABLE likes") == []
 
 
 def test_names_follow_a_rename(revisions: Revisions) -> None:

@@ -51,8 +51,7 @@ def attached(statement: Statement) -> list[str]:
 
 
 def is_full_vacuum(statement: Statement) -> bool:
-    if statement.kind != "VacuumStmt":
-        return False
+    """Of a VACUUM."""
     options = {part.def_elem.defname: part.def_elem for part in statement.node.options}
     return "full" in options and _on(options["full"])
 
