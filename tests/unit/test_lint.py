@@ -248,15 +248,32 @@ NEW = "CREATE TABLE fresh (id uuid PRIMARY KEY, owner uuid, note json)"
         "UPDATE fresh SET owner = id",
         "LOCK TABLE fresh",
         "TRUNCATE fresh",
+        "DROP TRIGGER stamp ON fresh",
         "DROP TABLE fresh",
+        "CREATE INDEX i ON fresh (owner); ALTER INDEX i SET TABLESPACE fast",
     ],
 )
 def test_a_table_that_the_revision_creates_locks_nobody_out(sql: str, revisions: Revisions) -> None:
     assert revisions.rules_of(NEW.replace("json", "text"), sql) == []
 
 
-def test_what_a_new_table_is_made_of_counts_nevertheless(revisions: Revisions) -> None:
-    assert revisions.rules_of(NEW) == ["json-column"]
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        (NEW, "json-column"),
+        ("CREATE TABLE fresh (at timestamp)", "prefer-timestamp-tz"),
+        ("CREATE TABLE fresh (code char(3))", "ban-char-field"),
+        (f"CREATE TABLE fresh (a{'a' * 63} text)", "identifier-too-long"),
+        ("CREATE TABLE fresh (id uuid REFERENCES fresh)", "foreign-key-without-index"),
+        ("ALTER TYPE state ADD VALUE 'old'; CREATE TABLE fresh (s state DEFAULT 'old')", "enum-value-used-early"),
+        (
+            "CREATE TABLE fresh (id uuid); CREATE INDEX CONCURRENTLY i ON fresh (id)",
+            "ban-concurrent-index-creation-in-transaction",
+        ),
+    ],
+)
+def test_what_a_new_table_is_made_of_counts_nevertheless(sql: str, found: str, revisions: Revisions) -> None:
+    assert revisions.rules_of(sql) == [found]
 
 
 def test_a_table_is_in_use_until_it_is_dropped_though_the_revision_creates_it_anew(revisions: Revisions) -> None:
@@ -329,6 +346,16 @@ def test_these_lock_others_out(sql: str, revisions: Revisions) -> None:
 )
 def test_these_let_others_pass(sql: str, revisions: Revisions) -> None:
     assert "lock-without-timeout" not in revisions.rules_of(sql)
+
+
+def test_statements_outside_of_transactions_keep_no_lock_for_each_other(revisions: Revisions) -> None:
+    body = """
+with op.get_context().autocommit_block():
+    op.execute("SET lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ADD COLUMN language text")
+    op.execute("UPDATE posts SET language = 'en' WHERE id IN (SELECT id FROM posts LIMIT 1000)")
+"""
+    assert revisions.rules(body) == []
 
 
 def test_an_index_of_a_new_table_goes_without_harm(revisions: Revisions) -> None:
@@ -428,6 +455,34 @@ with op.get_context().autocommit_block():
 def test_a_foreign_key_that_is_gone_in_the_end_needs_no_index(revisions: Revisions) -> None:
     create = "CREATE TABLE likes (id uuid, post_id uuid REFERENCES posts)"
     assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", create, "DROP TABLE likes") == []
+
+
+def test_a_check_that_was_dropped_proves_nothing(revisions: Revisions) -> None:
+    body = """
+with op.get_context().autocommit_block():
+    op.execute("SET lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ADD CONSTRAINT c CHECK (slug IS NOT NULL) NOT VALID")
+    op.execute("ALTER TABLE posts VALIDATE CONSTRAINT c")
+"""
+    revisions.write(body, name="zero")
+    revisions.write(PATIENT + "op.alter_column('posts', 'slug', nullable=False)", after="zero")
+    assert revisions.lint().findings == []
+    revisions.write(body + "    op.execute('ALTER TABLE posts DROP CONSTRAINT c')", name="zero")
+    assert [finding.rule for finding in revisions.lint().findings] == ["adding-not-nullable-field"]
+
+
+def test_a_column_has_the_type_that_it_was_given_last(revisions: Revisions) -> None:
+    widened = "ALTER TABLE posts ALTER COLUMN title TYPE varchar(400)"
+    narrowed = "ALTER TABLE posts ALTER COLUMN title TYPE varchar(300)"
+    patient = "SET LOCAL lock_timeout = '2s'"
+    assert revisions.rules_of(patient, widened, narrowed) == ["changing-column-type"]
+
+
+def test_an_index_that_became_a_constraint_serves_a_foreign_key(revisions: Revisions) -> None:
+    table = "CREATE TABLE likes (id uuid, post_id uuid REFERENCES posts)"
+    index = "CREATE UNIQUE INDEX uq_likes ON likes (post_id)"
+    constraint = "ALTER TABLE likes ADD CONSTRAINT uq_likes UNIQUE USING INDEX uq_likes"
+    assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", table, index, constraint) == []
 
 
 def test_names_follow_a_rename(revisions: Revisions) -> None:
