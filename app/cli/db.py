@@ -92,13 +92,35 @@ def seal() -> None:
         typer.echo(name)
 
 
+@app.command()
+def lint(
+    revisions: Annotated[list[str] | None, typer.Argument(help="Revisions by id; default: all.", metavar="REV")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings and exceptions as JSON.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Only list the rules, as a Markdown table.")] = False,
+) -> None:
+    """Read revisions for what would stall or break the running service; exit with 1 when there is something."""
+    from app.db.lint import UnknownRevision, recipes
+    from app.db.lint import lint as read
+
+    if rules:
+        typer.echo(recipes.table())
+        return
+    try:
+        report = read(migrations.config(), revisions or [])
+    except UnknownRevision as error:
+        raise typer.BadParameter(str(error), param_hint="REV") from error
+    typer.echo(report.for_machines() if as_json else report.for_people())
+    if report.findings:
+        raise typer.Exit(1)
+
+
 @app.command("gate")
 def run_gates(
     server: Annotated[
         str | None, typer.Option(help="URL of a server for scratch databases; default: an embedded one.")
     ] = None,
 ) -> None:
-    """Try all migrations on scratch databases: one head, reversible, equal to the models, none edited."""
+    """Try all migrations on scratch databases: one head, safe, reversible, equal to the models, none edited."""
     with _scratch_server(server) as url:
         for name, attempt in gate.gates(url).items():
             _report(name, attempt)

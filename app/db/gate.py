@@ -28,6 +28,7 @@ def gates(server: URL, root: Path = migrations.ROOT) -> dict[str, Gate]:
     return {
         "one head": lambda: one_head(root),
         "committed revisions are untouched": lambda: committed_revisions(root),
+        "revisions are safe to run": lambda: safe_to_run(root),
         "the database reaches the head": lambda: at_head(server, root),
         "models and migrations agree": lambda: models_agree(server, root),
         "up, down and up again leaves no trace": lambda: reversible(server, root),
@@ -44,6 +45,14 @@ def one_head(root: Path) -> None:
 def committed_revisions(root: Path) -> None:
     if faults := migrations.edited(root):
         raise GateClosed("\n".join(faults))
+
+
+def safe_to_run(root: Path) -> None:
+    from app.db.lint import lint  # a parser that no other command has to load
+
+    report = lint(migrations.config(root=root))
+    if report.findings:
+        raise GateClosed(report.for_people())
 
 
 def at_head(server: URL, root: Path) -> None:

@@ -1,0 +1,123 @@
+"""The SQL of one revision alone, as `alembic upgrade --sql` writes it, with the line behind each statement."""
+
+import io
+import sys
+import traceback
+from dataclasses import dataclass
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.lint.sql import Statement, Unreadable, begins, ends, split
+
+# What Python code meets when a query that it counts on returned nothing.
+UNFIT_OFFLINE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    CommandError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SQLAlchemyError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a revision, or a part of it, couldn't be read."""
+
+    rule: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    statements: list[Statement]
+    faults: list[Fault]
+
+
+class Recorder(io.StringIO):
+    """Alembic's output, piece by piece, each with the line of the revision that it comes from."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self.pieces: list[tuple[str, int | None]] = []
+        self._file = file
+
+    def write(self, text: str) -> int:
+        self.pieces.append((text, self._line()))
+        return len(text)
+
+    def _line(self) -> int | None:
+        frame = sys._getframe()  # noqa: SLF001 - the stack, without building every frame's source as `inspect` does
+        while frame.f_code.co_filename != self._file:
+            if frame.f_back is None:
+                return None
+            frame = frame.f_back
+        return frame.f_lineno
+
+
+def render(config: Config, directory: ScriptDirectory, script: Script) -> Rendered:
+    """One revision's upgrade, through the project's own env.py.
+
+    Not `command.upgrade(…, "down:up", sql=True)`: that reads every file again for every revision, and has no way
+    to name the two parents of a merge.
+    """
+    recorder = Recorder(script.path)
+    config.output_buffer = recorder
+    faults = []
+    try:
+        _run(config, directory, script)
+    except UNFIT_OFFLINE as error:
+        faults.append(Fault("needs-connection", _line_of(error, script.path), f"{type(error).__name__}: {error}"))
+    statements, unreadable = _statements(recorder)
+    return Rendered(statements, faults + unreadable)
+
+
+def _run(config: Config, directory: ScriptDirectory, script: Script) -> None:
+    def steps(_: object, __: MigrationContext) -> list[MigrationStep]:
+        return [MigrationStep.upgrade_from_script(directory.revision_map, script)]
+
+    environment = EnvironmentContext(
+        config,
+        directory,
+        fn=steps,
+        as_sql=True,
+        starting_rev=script.down_revision or "base",
+        destination_rev=script.revision,
+    )
+    with environment:
+        directory.run_env()
+
+
+def _line_of(error: BaseException, file: str) -> int:
+    """The deepest line of this file that the error passed."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return (lines or [None])[-1] or 1
+
+
+def _statements(recorder: Recorder) -> tuple[list[Statement], list[Fault]]:
+    statements: list[Statement] = []
+    faults = []
+    transactions = 0
+    inside = False
+    for text, line in recorder.pieces:
+        try:
+            parts = split(text)
+        except Unreadable as error:
+            faults.append(Fault("syntax-error", line or 1, f"{error}: {text.strip()}"))
+            continue
+        for part, node in parts:
+            if begins(node):
+                transactions, inside = transactions + 1, True
+            statements.append(Statement(part, node, line, transactions if inside else None))
+            inside = inside and not ends(node)
+    return statements, faults

@@ -1,0 +1,172 @@
+"""What is known of the tables from the revisions before, and what a statement adds to that."""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from postgast.pg_query_pb2 import ConstrType, NullTestType, ObjectType
+
+from app.db.lint.sql import Statement, columns_in, commands, dotted, find, full_name, type_of
+
+KEYS = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE)
+
+
+@dataclass
+class Check:
+    columns: set[str]
+    not_null: str | None
+    """The column, when all that the check says is that it isn't null."""
+    valid: bool
+
+
+@dataclass
+class Table:
+    columns: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    indexes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    checks: dict[str, Check] = field(default_factory=dict)
+    partition_key: set[str] = field(default_factory=set)
+
+
+class Schema:
+    """Tables by full name. Incomplete where a revision made something in a way that can't be read."""
+
+    def __init__(self, parents: Iterable["Schema"] = ()) -> None:
+        self.tables: dict[str, Table] = {}
+        for parent in parents:
+            self.tables |= parent.tables
+
+    def table(self, name: str) -> Table:
+        """Empty when no revision is seen to create it."""
+        return self.tables.get(name, Table())
+
+    def after(self, statement: Statement) -> "Schema":
+        """Another schema; this one stays as it is."""
+        schema = Schema([self])
+        schema._apply(statement)
+        return schema
+
+    def _mutable(self, name: str) -> Table:
+        """A copy in the place of the table that other schemas share."""
+        table = self.tables[name] = deepcopy(self.table(name))
+        return table
+
+    def owner(self, index: str) -> str | None:
+        """The table that an index belongs to, if known."""
+        name = index.rpartition(".")[2]
+        return next((table for table, known in self.tables.items() if name in known.indexes), None)
+
+    def indexed(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether an index starts with these columns, in any order."""
+        wanted = set(columns)
+        return any(set(index[: len(wanted)]) == wanted for index in self.table(table).indexes.values())
+
+    def _apply(self, statement: Statement) -> None:
+        node = statement.node
+        match statement.kind:
+            case "CreateStmt":
+                self._create(node)
+            case "AlterTableStmt":
+                for what, command, definition in commands(node):
+                    self._alter(self._mutable(full_name(node.relation)), what, command, definition)
+            case "IndexStmt":
+                if index_columns := _index_columns(node):
+                    self._mutable(full_name(node.relation)).indexes[node.idxname] = index_columns
+            case "DropStmt":
+                self._drop(node)
+            case "RenameStmt":
+                self._rename(node)
+
+    def _create(self, node: Any) -> None:
+        table = self.tables[full_name(node.relation)] = Table()
+        for element in node.table_elts:
+            if element.HasField("column_def"):
+                _add_column(table, element.column_def)
+            elif element.HasField("constraint"):
+                _add_constraint(table, element.constraint)
+        table.partition_key = {part.partition_elem.name for part in node.partspec.part_params}
+
+    def _alter(self, table: Table, what: str, command: Any, definition: Any) -> None:
+        match what:
+            case "AddColumn":
+                _add_column(table, definition)
+            case "AlterColumnType":
+                table.columns[command.name] = type_of(definition)
+            case "DropColumn":
+                table.columns.pop(command.name, None)
+            case "AddConstraint":
+                _add_constraint(table, definition)
+            case "ValidateConstraint" if command.name in table.checks:
+                table.checks[command.name].valid = True
+            case "DropConstraint":
+                table.checks.pop(command.name, None)
+                table.indexes.pop(command.name, None)
+
+    def _drop(self, node: Any) -> None:
+        for name in dropped(node, ObjectType.OBJECT_TABLE):
+            self.tables.pop(name, None)
+        for name in dropped(node, ObjectType.OBJECT_INDEX):
+            if owner := self.owner(name):
+                del self._mutable(owner).indexes[name.rpartition(".")[2]]
+
+    def _rename(self, node: Any) -> None:
+        if node.rename_type == ObjectType.OBJECT_TABLE:
+            table = self.tables.pop(full_name(node.relation), None) or Table()
+            self.tables[f"{node.relation.schemaname or 'public'}.{node.newname}"] = table
+        elif node.rename_type == ObjectType.OBJECT_COLUMN:
+            columns = self._mutable(full_name(node.relation)).columns
+            columns[node.newname] = columns.pop(node.subname, ("", ()))
+
+
+def dropped(node: Any, kind: ObjectType.ValueType) -> list[str]:
+    """The names that a DROP of this kind of object lists."""
+    return [dotted(part.list.items) for part in node.objects] if node.remove_type == kind else []
+
+
+def constraints_of(column: Any) -> Iterator[Any]:
+    return (part.constraint for part in column.constraints)
+
+
+def foreign_keys(statement: Statement) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Each one that the statement adds: its table, its columns, and the table that it refers to."""
+    if statement.kind not in ("CreateStmt", "AlterTableStmt"):
+        return
+    table = full_name(statement.node.relation)
+    for column in find(statement.node, "ColumnDef"):
+        for constraint in constraints_of(column):
+            if constraint.contype == ConstrType.CONSTR_FOREIGN:
+                yield table, (column.colname,), full_name(constraint.pktable)
+    for constraint in find(statement.node, "Constraint"):
+        if constraint.contype == ConstrType.CONSTR_FOREIGN and constraint.fk_attrs:
+            yield table, tuple(part.string.sval for part in constraint.fk_attrs), full_name(constraint.pktable)
+
+
+def _add_column(table: Table, column: Any) -> None:
+    table.columns[column.colname] = type_of(column)
+    for constraint in constraints_of(column):
+        _add_constraint(table, constraint, column.colname)
+
+
+def _add_constraint(table: Table, constraint: Any, column: str | None = None) -> None:
+    name = constraint.conname or f"unnamed {len(table.checks) + len(table.indexes)}"
+    if constraint.contype in KEYS and not constraint.indexname:
+        table.indexes[name] = (column,) if column else tuple(key.string.sval for key in constraint.keys)
+    elif constraint.contype == ConstrType.CONSTR_CHECK:
+        expression = constraint.raw_expr
+        table.checks[name] = Check(columns_in(expression), _not_null(expression), not constraint.skip_validation)
+
+
+def _not_null(expression: Any) -> str | None:
+    test = expression.null_test
+    if not expression.HasField("null_test") or test.nulltesttype != NullTestType.IS_NOT_NULL:
+        return None
+    return next(iter(columns_in(test)), None)
+
+
+def _index_columns(node: Any) -> tuple[str, ...]:
+    """Nothing for an index that can't serve a foreign key: of another kind, or of some rows only."""
+    columns = tuple(part.index_elem.name for part in node.index_params)
+    if node.access_method not in ("", "btree", "hash"):
+        return ()
+    partial = node.HasField("where_clause") and _not_null(node.where_clause) not in columns
+    return () if partial else columns

@@ -1,0 +1,8 @@
+from alembic import op
+
+revision = "bad_ban_alter_domain_with_add_constraint"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("ALTER DOMAIN short ADD CONSTRAINT ck_short CHECK (char_length(value) < 10)")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_ban_drop_database"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("DROP DATABASE old")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_ban_set_schema"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE tags SET SCHEMA archive")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_concurrent_index_if_not_exists"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_posts_title ON posts (title)")

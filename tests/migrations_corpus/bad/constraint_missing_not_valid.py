@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_constraint_missing_not_valid"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.create_check_constraint("ck_posts_title", "posts", "char_length(title) <= 200")

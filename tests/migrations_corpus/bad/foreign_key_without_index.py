@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_foreign_key_without_index"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ADD FOREIGN KEY (author_id) REFERENCES users (id) NOT VALID")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_hidden_ddl"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("DO $$ BEGIN EXECUTE 'ALTER TABLE posts ADD COLUMN rank integer'; END $$")

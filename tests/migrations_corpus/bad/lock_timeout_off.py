@@ -1,0 +1,8 @@
+from alembic import op
+
+revision = "bad_lock_timeout_off"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = 0")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_require_concurrent_partition_detach"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE visits DETACH PARTITION visits_2025")

@@ -1,0 +1,8 @@
+from alembic import op
+
+revision = "bad_syntax_error"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABEL posts ADD COLUMN rank integer")

@@ -1,0 +1,26 @@
+"""The tables in use that the other revisions of the corpus change, each of them alone."""
+
+from alembic import op
+
+revision = "tables"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE users (id uuid PRIMARY KEY, email varchar(320), name varchar(200))")
+    op.execute("""
+        CREATE TABLE posts (
+            id uuid PRIMARY KEY, author_id uuid, slug varchar(300), title varchar(200), views integer,
+            created_at timestamptz, body text CHECK (char_length(body) < 1000000)
+        )
+    """)
+    op.execute("CREATE INDEX ix_posts_slug ON posts (slug)")
+    op.execute("CREATE TABLE tags (id uuid, name text)")
+    op.execute("CREATE TABLE visits (at date, path text) PARTITION BY RANGE (at)")
+    op.execute("CREATE TABLE visits_2025 PARTITION OF visits FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')")
+    op.execute("CREATE TABLE visits_2026 (at date, path text)")
+    op.execute("CREATE TYPE state AS ENUM ('draft', 'published')")
+    op.execute("CREATE DOMAIN short AS text")
+    op.execute("CREATE SEQUENCE numbers")
+    op.execute("CREATE VIEW slugs AS SELECT slug FROM posts")
+    op.execute("CREATE MATERIALIZED VIEW counts AS SELECT author_id, count(*) FROM posts GROUP BY 1")

@@ -1,0 +1,10 @@
+import sqlalchemy as sa
+from alembic import op
+
+revision = "safe_ban_char_field"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.add_column("users", sa.Column("country", sa.String(2)))

@@ -1,0 +1,12 @@
+import sqlalchemy as sa
+from alembic import op
+
+revision = "safe_data_with_schema"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.add_column("posts", sa.Column("language", sa.Text()))
+    with op.get_context().autocommit_block():
+        op.execute("UPDATE posts SET language = 'en' WHERE id IN (SELECT id FROM posts LIMIT 1000)")

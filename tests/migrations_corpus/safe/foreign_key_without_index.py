@@ -1,0 +1,16 @@
+from alembic import op
+
+revision = "safe_foreign_key_without_index"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = '2s'")
+        op.execute("CREATE INDEX CONCURRENTLY ix_posts_author ON posts (author_id, created_at)")
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ADD FOREIGN KEY (author_id) REFERENCES users (id) NOT VALID")
+    op.execute(
+        "CREATE TABLE likes (post_id uuid REFERENCES posts, by uuid REFERENCES users, PRIMARY KEY (post_id, by))"
+    )
+    op.execute("CREATE INDEX ix_likes_by ON likes (by) WHERE by IS NOT NULL")

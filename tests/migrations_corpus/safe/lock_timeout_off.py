@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_lock_timeout_off"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("RESET lock_timeout")

@@ -1,0 +1,10 @@
+import sqlalchemy as sa
+from alembic import op
+
+revision = "safe_needs_connection"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    if not op.get_context().as_sql:
+        op.get_bind().execute(sa.text("SELECT 1")).scalar_one()

@@ -1,0 +1,10 @@
+import sqlalchemy as sa
+from alembic import op
+
+revision = "safe_prefer_timestamp_tz"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.add_column("posts", sa.Column("seen_at", sa.DateTime(timezone=True)))

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_require_concurrent_partition_detach"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE visits DETACH PARTITION visits_2025 CONCURRENTLY")

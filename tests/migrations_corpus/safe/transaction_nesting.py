@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_transaction_nesting"
+down_revision = "tables"
+
+
+def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.execute("VACUUM (ANALYZE) posts")
