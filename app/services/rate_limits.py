@@ -83,7 +83,7 @@ class RateLimits:
 
 
 def _network(address: str) -> str:
-    """Who holds the address: one customer of IPv6 has at least a /64, and each of its addresses would be a new start."""
+    """Who holds the address: a customer of IPv6 has at least a /64, and each of its addresses would be a new start."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
