@@ -36,7 +36,7 @@ class RequestLayer:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
         self._max_body_bytes = settings.max_body_bytes
-        self._hosts = settings.allowed_hosts
+        self._hosts = tuple(host.lower() for host in settings.allowed_hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +108,7 @@ def _without_trailing_slash(path: str) -> str:
 
 def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
     """Whether the Host header names an allowed host; `*.example.com` allows every name below it."""
-    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    name = re.sub(r"\.?(:\d*)?$", "", host).lower()
     return any(name == each or (each.startswith("*.") and name.endswith(each[1:])) for each in allowed)
 
 

@@ -127,6 +127,13 @@ class Settings(BaseSettings):
             raise ValueError("write smtp://user:password@host:587 or smtps://user:password@host:465")
         return value
 
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_async(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith("async+"):
+            raise ValueError("write async+redis://host:6379/0; other storages would block the service")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _asynchronous(cls, value: SecretStr | None) -> SecretStr | None:

@@ -121,6 +121,11 @@ class RateLimited(DomainError):
         }
 
 
+class RateLimitsUnavailable(DomainError):
+    code, status, detail = "rate_limits_unavailable", 503, "Attempts can't be counted at the moment."
+    headers = RETRY_SOON
+
+
 class StateConflict(DomainError):
     code, status, detail = "conflict", 409, "The change contradicts what is stored; nothing was changed."
 

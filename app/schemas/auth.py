@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, EmailStr, Field, SecretStr
 
+from app.core.security import LONGEST_PASSWORD
 from app.schemas.base import Entity, Input, Output
 
 
@@ -18,7 +19,7 @@ def _whole_characters(secret: SecretStr) -> SecretStr:
 
 
 Secret = Annotated[SecretStr, AfterValidator(_whole_characters)]
-Password = Annotated[Secret, Field(min_length=8, max_length=128)]
+Password = Annotated[Secret, Field(min_length=8, max_length=LONGEST_PASSWORD)]
 OpaqueToken = Annotated[Secret, Field(min_length=1, max_length=200)]
 
 
@@ -43,7 +44,7 @@ class SessionRead(Entity):
 
 
 class PasswordChange(Input):
-    current_password: Secret = Field(max_length=128)
+    current_password: Secret = Field(max_length=LONGEST_PASSWORD)
     new_password: Password
 
 

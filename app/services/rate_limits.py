@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 
 from limits import RateLimitItem, parse
 from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from app.core.config import Settings
-from app.core.errors import RateLimited
+from app.core.errors import RateLimited, RateLimitsUnavailable
 from app.repos.rate_windows import RateWindowRepo
 
 type Action = Literal["sign_in", "reset", "registration"]
@@ -45,11 +46,14 @@ class StorageCounter:
     """Counts in a storage of the `limits` library, such as Redis."""
 
     def __init__(self, uri: str) -> None:
-        self._limiter = FixedWindowRateLimiter(storage_from_string(uri))
+        self._limiter = FixedWindowRateLimiter(storage_from_string(uri, wrap_exceptions=True))
 
     async def hit(self, key: str, limit: RateLimitItem) -> tuple[bool, int]:
-        within = await self._limiter.hit(limit, key)
-        stats = await self._limiter.get_window_stats(limit, key)
+        try:
+            within = await self._limiter.hit(limit, key)
+            stats = await self._limiter.get_window_stats(limit, key)
+        except StorageError as error:  # not counted is not allowed
+            raise RateLimitsUnavailable from error
         return within, max(1, round(stats.reset_time - time()))
 
 
@@ -83,7 +87,7 @@ class RateLimits:
 
 
 def _network(address: str) -> str:
-    """Who holds the address: a customer of IPv6 has at least a /64, and each of its addresses would be a new start."""
+    """Who holds the address: one customer of IPv6 has a /64 at least, and each of its addresses would be a new try."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

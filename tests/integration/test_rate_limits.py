@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_resources, get_settings
 from app.api.resources import make_resources
+from app.core.errors import InvalidSettings
 from tests.conftest import Save
 from tests.support.application import client_of, make_settings, running
 from tests.support.callers import ADMIN
@@ -116,6 +117,20 @@ async def test_a_refusal_says_when_to_come_back_in_the_words_of_the_standard(app
     # draft-ietf-httpapi-ratelimit-headers: lists of strings with parameters, as RFC 9651 writes them
     assert refused.headers["ratelimit-policy"] == '"sign_in-account";q=1;w=60'
     assert refused.headers["ratelimit"] == f'"sign_in-account";r=0;t={seconds}'
+
+
+async def test_a_storage_that_isnt_there_lets_nobody_guess(app: FastAPI) -> None:
+    use_limits(app, rate_limit_storage="async+redis://127.0.0.1:9")
+    async with client_at(app, "203.0.113.7") as client:
+        refused = await attempt(client, "/token", "data", "ada@example.com")
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "rate_limits_unavailable")
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_a_storage_that_would_block_is_refused_at_start() -> None:
+    with pytest.raises(InvalidSettings, match="RATE_LIMIT_STORAGE: write async"):
+        make_settings(rate_limit_storage="redis://127.0.0.1")
 
 
 async def test_a_new_window_allows_again(app: FastAPI, connection: AsyncConnection) -> None:

@@ -15,6 +15,7 @@ from app.core.errors import (
     PasswordTooCommon,
     PasswordWrong,
     RateLimited,
+    RateLimitsUnavailable,
     RefreshRefused,
     ScopeMissing,
     SessionNotFound,
@@ -34,7 +35,7 @@ from app.schemas.auth import (
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
-SIGN_IN = problems(SignInRefused, EmailUnverified, RateLimited)
+SIGN_IN = problems(SignInRefused, EmailUnverified, RateLimited, RateLimitsUnavailable)
 SIGNED_IN = (NotAuthenticated, ScopeMissing)
 
 
@@ -84,7 +85,7 @@ async def change_password(change: PasswordChange, credentials: Credentials, call
     "/password/reset",
     status_code=202,
     summary="Ask for a link that sets a password",
-    responses=problems(RateLimited),
+    responses=problems(RateLimited, RateLimitsUnavailable),
 )
 async def request_password(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
     return await links.request(request.email, "set_password", client)
@@ -104,7 +105,7 @@ async def set_password(change: PasswordSet, credentials: Credentials) -> None:
     "/email/verify",
     status_code=202,
     summary="Ask for a link that confirms an address",
-    responses=problems(RateLimited),
+    responses=problems(RateLimited, RateLimitsUnavailable),
 )
 async def request_confirmation(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
     return await links.request(request.email, "verify_email", client)

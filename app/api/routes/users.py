@@ -14,6 +14,7 @@ from app.core.errors import (
     NotAuthenticated,
     PasswordTooCommon,
     RateLimited,
+    RateLimitsUnavailable,
     RegistrationClosed,
     ScopeMissing,
     UserNotFound,
@@ -23,7 +24,7 @@ from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
-CREATE = (EmailTaken, PasswordTooCommon, RateLimited, RegistrationClosed, NotAuthenticated)
+CREATE = (EmailTaken, PasswordTooCommon, RateLimited, RateLimitsUnavailable, RegistrationClosed, NotAuthenticated)
 READ = (NotAuthenticated, ScopeMissing)
 CHANGE = (NotAuthenticated, Forbidden, ScopeMissing, UserNotFound)
 
