@@ -298,9 +298,9 @@ async def test_somebody_elses_key_is_a_404_and_goes_on(
     [
         ("GET", KEYS, None),
         ("POST", KEYS, {"name": "another", "scopes": ["posts:read"]}),
-        ("DELETE", f"{KEYS}/{uuid4()}", None),
+        ("DELETE", f"{KEYS}/00000000-0000-7000-8000-000000000000", None),
         ("GET", f"{AUTH}/sessions", None),
-        ("DELETE", f"{AUTH}/sessions/{uuid4()}", None),
+        ("DELETE", f"{AUTH}/sessions/00000000-0000-7000-8000-000000000000", None),
         ("POST", f"{AUTH}/logout", None),
         ("POST", f"{AUTH}/password", {"current_password": PASSWORD, "new_password": "another quiet harbour"}),
     ],

@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from app.api.middleware import RequestLayer
-from app.core.logs import MASK, bound_request_id, configure_logging, describe_error, mask
+from app.core.context import request_context
+from app.core.logs import MASK, configure_logging, describe_error, mask
 from tests.support.application import make_settings
 from tests.support.loglines import logged
 
@@ -138,7 +139,7 @@ def test_the_log_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_people_get_lines_instead_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(make_settings(log_format="console"))
-    with bound_request_id("0123456789"):
+    with request_context("0123456789"):
         structlog.get_logger("app").info("here", answer=42)
     err = capsys.readouterr().err
     configure_logging(make_settings())
