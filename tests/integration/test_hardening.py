@@ -519,6 +519,7 @@ async def go_wrong(client: httpx2.AsyncClient, url: URL) -> set[int]:
         await client.get(f"{USERS}?email=canary@example.com&token=canary"),
         await client.get(f"{POSTS}/canary@example.com"),
         await client.post("/fails"),
+        await client.post("/raises"),
     ]
     ask(url, "ALTER TABLE one_time_tokens RENAME TO elsewhere")
     answers.append(await client.post(f"{AUTH}/password/reset", json={"email": "canary2@example.com"}))
@@ -532,11 +533,16 @@ async def fails_in_the_database(session: Write) -> None:
     await session.flush()
 
 
+async def raises() -> None:
+    raise RuntimeError("the canary's own words")
+
+
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 async def test_a_session_in_production_leaves_nothing_personal_or_secret_in_the_log(live_url: URL, level: str) -> None:
     settings = make_settings(live_url, **PRODUCTION, log_level=level, unverified_may="write", rate_limits=True)
     app = create_app(settings)
     app.add_api_route("/fails", fails_in_the_database, methods=["POST"])
+    app.add_api_route("/raises", raises, methods=["POST"])
     app.state.database = Database(live_url, settings)
     app.state.resources.mailer = box = Box(SmtpMailer("smtp://canary:canary@127.0.0.1:9", "canary@example.com"))
 
