@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
-from app.core.config import load_settings
+from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from tests.support.laws import ROOT
 
@@ -119,6 +120,13 @@ def test_both_asynchronous_drivers_are_accepted(monkeypatch: pytest.MonkeyPatch,
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == url
     assert PASSWORD not in repr(settings)
+
+
+def test_settings_made_without_our_loader_quote_nothing_either() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings(database_url=SecretStr(f"postgresql://ada:{PASSWORD}@db/postern"), log_level=PASSWORD)  # type: ignore[arg-type] - wrong on purpose
+
+    assert PASSWORD not in str(raised.value)
 
 
 def test_production_needs_a_database() -> None:
