@@ -120,6 +120,7 @@ def configure_logging(settings: Settings) -> None:
             "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
                 "app": {"level": settings.log_level},
+                "app.db.pool": {"level": "WARNING"},  # SQLAlchemy's pool logs under its subclass's name
                 "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
                 # Our own line tells more.

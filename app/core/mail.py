@@ -41,7 +41,9 @@ class NoMailer:
 
 
 class SmtpMailer:
-    """`smtp://user:password@host:587` upgrades by STARTTLS where the server can; `smtps://…:465` is TLS throughout."""
+    """`smtp://host` upgrades by STARTTLS where the server can, `smtp://user:password@host` insists on it before it
+    sends the password; `smtps://…` is TLS throughout.
+    """
 
     def __init__(self, url: str, sender: str) -> None:
         self._parts = urlsplit(url)
@@ -60,6 +62,7 @@ class SmtpMailer:
                 username=unquote(self._parts.username) if self._parts.username else None,
                 password=unquote(self._parts.password) if self._parts.password else None,
                 use_tls=tls,
+                start_tls=True if self._parts.username and not tls else None,
                 timeout=10,
             )
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -168,7 +168,7 @@ async def test_a_request_that_was_cancelled_has_its_line_and_stays_cancelled() -
         raise asyncio.CancelledError
 
     with logged(make_settings()) as lines, pytest.raises(asyncio.CancelledError):
-        await call(RequestLayer(cancelled, max_body_bytes=1024))
+        await call(RequestLayer(cancelled, settings=make_settings()))
 
     assert [event["status"] for event in lines.named("request")] == [499]
 
@@ -179,7 +179,7 @@ async def test_an_error_after_the_response_began_adds_no_second_response() -> No
         raise RuntimeError(CANARY)
 
     with logged(make_settings()) as lines:
-        sent = await call(RequestLayer(half, max_body_bytes=1024))
+        sent = await call(RequestLayer(half, settings=make_settings()))
 
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [event["event"] for event in lines.events] == ["request_failed", "request"]
@@ -193,7 +193,7 @@ async def test_what_is_no_http_request_passes_untouched() -> None:
 
     scope = {"type": "websocket"}
     with logged(make_settings()) as lines:
-        await RequestLayer(inner, max_body_bytes=1024)(scope, *[inner] * 2)
+        await RequestLayer(inner, settings=make_settings())(scope, *[inner] * 2)
 
     assert seen == [scope]
     assert lines.events == []
