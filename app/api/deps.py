@@ -158,9 +158,13 @@ async def get_link_requests(
     return LinkRequestService(unit(apart, _accounts), limits, links, background.add_task)
 
 
-async def get_credentials(reader: Read, session: Write, resources: AppResources) -> CredentialService:
+async def get_credentials(reader: Read, session: Write, resources: AppResources, limits: Limits) -> CredentialService:
     return CredentialService(
-        UserReadRepo(reader), OneTimeTokenReadRepo(reader), _accounts(session), resources.passwords
+        reads=UserReadRepo(reader),
+        token_reads=OneTimeTokenReadRepo(reader),
+        accounts=_accounts(session),
+        passwords=resources.passwords,
+        limits=limits,
     )
 
 

@@ -131,16 +131,25 @@ class CredentialService:
     """Hashing waits its turn before the transaction takes a connection (see SignInService)."""
 
     def __init__(
-        self, reads: UserReadRepo, token_reads: OneTimeTokenReadRepo, accounts: Accounts, passwords: Passwords
+        self,
+        *,
+        reads: UserReadRepo,
+        token_reads: OneTimeTokenReadRepo,
+        accounts: Accounts,
+        passwords: Passwords,
+        limits: RateLimits,
     ) -> None:
+        self._limits = limits
         self._reads = reads
         self._token_reads = token_reads
         self._accounts = accounts
         self._passwords = passwords
 
-    async def change_password(self, change: PasswordChange, caller: Caller) -> None:
-        """Raises PasswordWrong or PasswordTooCommon. Every session ends, this one too."""
+    async def change_password(self, change: PasswordChange, caller: Caller, client: Client) -> None:
+        """Raises PasswordWrong, PasswordTooCommon or RateLimited. Every session ends, this one too."""
         new = acceptable(change.new_password)
+        # A stolen access token mustn't be the way to guess the password.
+        await self._limits.check("sign_in", address=client.address, account=str(caller.user_id))
         stored = await self._reads.password_hash(caller.user_id)
         if not await self._passwords.verify(change.current_password.get_secret_value(), stored):
             raise PasswordWrong

@@ -20,7 +20,7 @@ from app.api.resources import make_resources
 from app.core.errors import InvalidSettings
 from tests.conftest import Save
 from tests.support.application import client_of, make_settings, running
-from tests.support.callers import ADMIN
+from tests.support.callers import ADMIN, signed_in
 from tests.support.database import ask, count
 from tests.support.factories import UserFactory
 from tests.support.world import AUTH, PASSWORD, PASSWORD_HASH, USERS
@@ -153,6 +153,16 @@ async def test_a_success_counts_too_and_the_right_password_doesnt_pass_a_limit(a
         answers = [await client.post(f"{AUTH}/token", data=right) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+async def test_a_stolen_token_isnt_the_way_to_guess_the_password(app: FastAPI, save: Save) -> None:
+    headers = await signed_in(app, save, UserFactory(password_hash=PASSWORD_HASH))
+    use_limits(app, rate_limit_sign_in_account="2/minute")
+    change = {"current_password": "a guess", "new_password": "another long one"}
+    async with client_at(app, "192.0.2.1", **headers) as client:
+        answers = [(await client.post(f"{AUTH}/password", json=change)).status_code for _ in range(3)]
+
+    assert answers == [403, 403, 429]
 
 
 async def test_an_address_over_its_limit_doesnt_use_up_the_accounts(app: FastAPI, connection: AsyncConnection) -> None:

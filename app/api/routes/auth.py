@@ -35,7 +35,8 @@ from app.schemas.auth import (
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
-SIGN_IN = problems(SignInRefused, EmailUnverified, RateLimited, RateLimitsUnavailable)
+LIMITED = (RateLimited, RateLimitsUnavailable)
+SIGN_IN = problems(SignInRefused, EmailUnverified, *LIMITED)
 SIGNED_IN = (NotAuthenticated, ScopeMissing)
 
 
@@ -75,17 +76,19 @@ async def end_session(session_id: UUID, sessions: AuthSessions, caller: SignedIn
     "/password",
     status_code=204,
     summary="Change your password; every session ends",
-    responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooCommon),
+    responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooCommon, *LIMITED),
 )
-async def change_password(change: PasswordChange, credentials: Credentials, caller: SignedIn) -> None:
-    await credentials.change_password(change, caller)
+async def change_password(
+    change: PasswordChange, credentials: Credentials, caller: SignedIn, client: FromClient
+) -> None:
+    await credentials.change_password(change, caller, client)
 
 
 @router.post(
     "/password/reset",
     status_code=202,
     summary="Ask for a link that sets a password",
-    responses=problems(RateLimited, RateLimitsUnavailable),
+    responses=problems(*LIMITED),
 )
 async def request_password(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
     return await links.request(request.email, "set_password", client)
@@ -105,7 +108,7 @@ async def set_password(change: PasswordSet, credentials: Credentials) -> None:
     "/email/verify",
     status_code=202,
     summary="Ask for a link that confirms an address",
-    responses=problems(RateLimited, RateLimitsUnavailable),
+    responses=problems(*LIMITED),
 )
 async def request_confirmation(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
     return await links.request(request.email, "verify_email", client)
