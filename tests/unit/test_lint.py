@@ -246,6 +246,7 @@ NEW = "CREATE TABLE fresh (id uuid PRIMARY KEY, owner uuid, note json)"
         "ALTER TABLE fresh RENAME COLUMN owner TO holder",
         "CREATE TRIGGER stamp BEFORE UPDATE ON fresh FOR EACH ROW EXECUTE FUNCTION stamp()",
         "UPDATE fresh SET owner = id",
+        "WITH old AS (SELECT id FROM fresh) DELETE FROM fresh USING old WHERE fresh.id = old.id",
         "LOCK TABLE fresh",
         "TRUNCATE fresh",
         "DROP TRIGGER stamp ON fresh",
