@@ -11,6 +11,7 @@ import typer
 from alembic import command
 from sqlalchemy.engine import URL, make_url
 
+from app.cli.rehearse import rehearse
 from app.core.config import load_settings
 from app.db import gate, migrations
 from app.db.embedded import EmbeddedPostgres
@@ -19,6 +20,8 @@ from app.db.migration_runner import RunOptions
 from app.db.provision import database_url, ready_database_url
 
 app = typer.Typer(help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True)
+
+app.command("rehearse")(rehearse)
 
 Revision = Annotated[str, typer.Argument(help="head, base, +1, -1, or a revision's id.")]
 PrintSql = Annotated[bool, typer.Option("--sql", help="Print what would run, from the database's revision on.")]
