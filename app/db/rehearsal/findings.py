@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.db.rehearsal.journal import Statement
-from app.db.rehearsal.watch import INTERVAL, Seen, Sightings, Span, strength
+from app.db.rehearsal.watch import INTERVAL, WEAKEST, Seen, Sightings, Span, strength
 
 NOTICEABLE = 0.1  # seconds that make a statement worth a line even without a lock
 
@@ -49,18 +49,23 @@ def findings(statements: Sequence[Statement], seen: Sightings, started: float) -
             statement.locks[span.table] = span.mode
         if owner := _owner(span, statements):
             granted[id(owner), span.table] = span.granted or span.last
-    rewrote = _rewriters(statements, seen.rewritten)
+    _attribute_rewrites(statements, seen.rewritten)
     waits = _longest_waits(statements, seen)
     found = []
     for statement in statements:
         locks = [_held(statement, table, granted, waits) for table in statement.locks]
-        tables = rewrote.get(id(statement), [])
         seconds = statement.ended - statement.began
-        if tables or statement.fault or seconds >= NOTICEABLE or any(lock.mode != "AccessShareLock" for lock in locks):
+        if _is_noticeable(statement):
             locks.sort(key=lambda lock: (-strength(lock.mode), lock.table))
             at = statement.began - started
-            found.append(Finding(statement.sql, at, seconds, locks, tables, statement.fault))
+            found.append(Finding(statement.sql, at, seconds, locks, statement.rewrote, statement.fault))
     return sorted(found, key=lambda finding: finding.at)
+
+
+def _is_noticeable(statement: Statement) -> bool:
+    lasted = statement.ended - statement.began >= NOTICEABLE
+    locks = any(mode != WEAKEST for mode in statement.locks.values())
+    return bool(statement.rewrote or statement.fault or lasted or locks)
 
 
 def _taker(span: Span, statements: Sequence[Statement]) -> Statement | None:
@@ -105,15 +110,17 @@ def _longest_waits(statements: Sequence[Statement], seen: Sightings) -> dict[tup
     return longest
 
 
-def _rewriters(statements: Sequence[Statement], rewritten: Iterable[tuple[float, str]]) -> dict[int, list[str]]:
-    """By statement, the tables whose file it replaced: of the last transaction before the new file was seen, the
-    longest statement that names the table."""
-    found: dict[int, list[str]] = {}
+def _attribute_rewrites(statements: Sequence[Statement], rewritten: Iterable[tuple[float, str]]) -> None:
+    """What the log doesn't tell: TRUNCATE, VACUUM FULL and the like, or everything where there is no log.
+
+    Of the last transaction before the new file was seen, the longest statement that names the table.
+    """
+    known = {table for statement in statements for table in statement.rewrote}
     for at, table in rewritten:
         word = re.compile(rf"\b{re.escape(table)}\b")
-        naming = [each for each in statements if each.released <= at and word.search(each.sql) and not each.fault]
-        if naming:
+        naming = [each for each in statements if each.began <= at and word.search(each.sql) and not each.fault]
+        if naming and table not in known:
             last = max(each.released for each in naming)
-            culprit = max((each for each in naming if each.released == last), key=lambda each: each.ended - each.began)
-            found.setdefault(id(culprit), []).append(table)
-    return found
+            max(
+                (each for each in naming if each.released == last), key=lambda each: each.ended - each.began
+            ).rewrote.append(table)

@@ -1,7 +1,7 @@
 """The migration's statements to the millisecond, as the server's own log tells them.
 
 Only for a server that we started ourselves: its log is in JSON, the migration has a role of its own whose every
-statement is logged, and an event trigger adds which locks each change of the schema had at its end.
+statement is logged, and an event trigger adds which locks and which files each change of the schema ended with.
 """
 
 import json
@@ -16,16 +16,17 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db.rehearsal.watch import ROLE, TABLES, strength
+from app.db.rehearsal.watch import ROLE, TABLES, WEAKEST, strength
 
 NOTE = "postern-rehearsal "
 
 NOTE_LOCKS = """
     CREATE FUNCTION postern_rehearsal.note() RETURNS event_trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE LOG 'postern-rehearsal %', (
-            SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
-            WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+        RAISE LOG 'postern-rehearsal %', json_build_object(
+            'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
+                      WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted),
+            'files', (SELECT json_object_agg(oid, relfilenode::bigint) FROM pg_class WHERE relkind IN ('r', 'm'))
         );
     END $$
 """
@@ -47,8 +48,18 @@ _ENDS = re.compile(r"COMMIT|ROLLBACK(?! TO)|ABORT|END", re.IGNORECASE)
 
 
 @dataclass
+class Table:
+    """One that was there before the migration, and the file it was last known to be in."""
+
+    name: str
+    file: int
+
+
+@dataclass
 class Statement:
-    """`locks` are those of existing tables that it added to what its transaction had; kept until `released`."""
+    """`locks` are those of existing tables that it added to what its transaction had; kept until `released`.
+    `rewrote` names existing tables whose rows it wrote to a new file.
+    """
 
     pid: int
     sql: str
@@ -56,6 +67,7 @@ class Statement:
     ended: float
     released: float
     locks: dict[str, str] = field(default_factory=dict)
+    rewrote: list[str] = field(default_factory=list)
     fault: str | None = None
 
 
@@ -65,13 +77,13 @@ class Journal:
     def __init__(self, url: URL) -> None:
         self._url = url
         self._start = 0
-        self._tables: dict[int, str] = {}
+        self._tables: dict[int, Table] = {}
 
     async def open(self) -> None:
         engine = create_async_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
             self._start = (await connection.execute(SIZE)).scalar_one()
-            self._tables = {row.oid: row.name for row in await connection.execute(TABLES)}
+            self._tables = {row.oid: Table(row.name, row.file) for row in await connection.execute(TABLES)}
         await engine.dispose()
 
     async def statements(self, offset: float) -> list[Statement]:
@@ -92,7 +104,7 @@ async def prepare(url: URL) -> None:
     await engine.dispose()
 
 
-def read(lines: Iterable[str], tables: dict[int, str], offset: float) -> list[Statement]:
+def read(lines: Iterable[str], tables: dict[int, Table], offset: float) -> list[Statement]:
     """The statements of the migration's role, in the order in which they ended."""
     sessions: dict[int, _Session] = {}
     found: list[Statement] = []
@@ -111,13 +123,14 @@ def _seconds(stamp: str) -> float:
 class _Session:
     """One backend's entries, in order."""
 
-    def __init__(self, pid: int, tables: dict[int, str], found: list[Statement]) -> None:
+    def __init__(self, pid: int, tables: dict[int, Table], found: list[Statement]) -> None:
         self._pid = pid
         self._tables = tables
         self._found = found
         self._began: float | None = None
         self._last = 0.0
         self._noted: dict[str, str] = {}
+        self._rewrote: list[str] = []
         self._held: dict[str, str] = {}
         self._transaction: list[Statement] = []
         self._is_open = False
@@ -125,7 +138,9 @@ class _Session:
     def note(self, entry: dict[str, Any], at: float) -> None:
         message: str = entry.get("message", "")
         if message.startswith(NOTE):
-            self._note_locks(json.loads(message.removeprefix(NOTE)) or [])
+            note = json.loads(message.removeprefix(NOTE))
+            self._note_locks(note["locks"] or [])
+            self._note_files(note["files"])
         elif duration := _DURATION.match(message):
             seconds = float(duration[1]) / 1000
             self._began = min(self._began or at, at - seconds)
@@ -138,14 +153,20 @@ class _Session:
     def _note_locks(self, locks: list[tuple[int, str]]) -> None:
         for relation, mode in locks:
             table = self._tables.get(relation)
-            if table and strength(mode) > strength(self._held.get(table, "AccessShareLock")):
-                self._held[table] = self._noted[table] = mode
+            if table and strength(mode) > strength(self._held.get(table.name, WEAKEST)):
+                self._held[table.name] = self._noted[table.name] = mode
+
+    def _note_files(self, files: dict[str, int]) -> None:
+        for oid, table in self._tables.items():
+            if (file := files.get(str(oid), table.file)) != table.file:
+                table.file = file
+                self._rewrote.append(table.name)
 
     def _end(self, sql: str, at: float, fault: str | None) -> None:
         began = self._last if self._began is None else self._began
-        statement = Statement(self._pid, sql.strip(), began, at, at, self._noted, fault)
+        statement = Statement(self._pid, sql.strip(), began, at, at, self._noted, self._rewrote, fault)
         self._found.append(statement)
-        self._began, self._noted = None, {}
+        self._began, self._noted, self._rewrote = None, {}, []
         if _BEGINS.match(statement.sql):
             self._is_open = True
         elif _ENDS.match(statement.sql):

@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from app.db import migrations
 from app.db.rehearsal.errors import RehearsalError
 
-MAIN = ("origin/main", "main")
+MAIN = ("remotes/origin/main", "heads/main")
 VERSIONS = "alembic/versions"
 
 type Phase = Literal["expand", "contract"]
@@ -63,7 +63,7 @@ def git(root: Path, *arguments: str) -> str:
     except FileNotFoundError:
         raise RehearsalError("there is no git to check the deployed code out with: use --code checkout") from None
     if done.returncode:
-        reason = (done.stderr.strip() or "git failed").splitlines()[-1]
+        reason = (done.stderr.strip() or "git failed").splitlines()[-1].removeprefix("fatal: ")
         raise RehearsalError(f"{reason}: name the deployed commit with --base, or use --code checkout")
     return done.stdout.strip()
 
@@ -108,13 +108,16 @@ def _before(root: Path, script: Script) -> str:
 
 
 def _default_base(root: Path) -> str:
-    for name in MAIN:
-        if git(root, "for-each-ref", "--format=%(refname)", f"refs/heads/{name}", f"refs/remotes/{name}"):
-            base = git(root, "merge-base", "HEAD", name)
-            if _revision_files(root, base) != _checked_out(root):
-                return base
+    """The first of these that lacks a checked-out revision: where this branch left main, HEAD, the commit before the
+    newest revision.
+    """
+    refs = git(root, "for-each-ref", "--format=%(refname:short)", *(f"refs/{name}" for name in MAIN)).split()
+    candidates = [git(root, "merge-base", "HEAD", ref) for ref in refs]
+    for commit in [*candidates, "HEAD"]:
+        if _revision_files(root, commit) != _checked_out(root):
+            return commit
     added = git(root, "log", "-1", "--diff-filter=A", "--format=%H", "--", VERSIONS)
-    return f"{added}~" if added else "HEAD"
+    return f"{added}~"
 
 
 def _revision_files(root: Path, commit: str) -> set[str]:

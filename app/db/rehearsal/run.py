@@ -157,7 +157,7 @@ class _Run:
         for kind in requests.kinds():
             direction = await tried(kind.name, requests, [kind], times=1)
             if direction.faults:
-                self._report.notes.append(f"not sent to {self._code}: {direction.faults[0]}")
+                self._note(f"not sent to {self._code}: {direction.faults[0]}")
             else:
                 kinds.append(kind)
         if not kinds:
@@ -175,7 +175,7 @@ class _Run:
                 await asyncio.sleep(options.warm_up)
                 opened = monotonic()
                 await asyncio.sleep(options.before)
-                self._must_be_calm(load, opened)
+                self._must_keep_up(load, opened)
                 if log:
                     await log.open()
                 started = monotonic()
@@ -192,14 +192,20 @@ class _Run:
         found = findings(statements, seen, started)
         return LegResult(self._leg, self._code, window, load.samples, found, code, output)
 
-    def _must_be_calm(self, load: Load, opened: float) -> None:
-        now = monotonic()
+    def _must_keep_up(self, load: Load, opened: float) -> None:
+        """A machine that is too slow for the rate would show stalls that no migration made."""
+        now, rate, limit = monotonic(), self._options.rate, self._options.max_stall
         calm = figures(by_phase(load.samples, Window(opened, now, now, now))["before"])
-        if calm.longest > self._options.max_stall:
-            raise RehearsalError(
-                f"before the migration a request already took {calm.longest:.2f} s at {self._options.rate:g} a second: "
-                "lower --rate, or raise --max-stall"
+        if calm.requests == 0 or calm.p50 > limit:
+            raise RehearsalError(f"{self._code} can't keep up with {rate:g} requests a second here: lower --rate")
+        if calm.longest > limit:
+            self._note(
+                f"before the migration a request took {calm.longest:.2f} s already: see whether --rate is too high"
             )
+
+    def _note(self, note: str) -> None:
+        if note not in self._report.notes:
+            self._report.notes.append(note)
 
 
 async def _sampled_rows(url: URL, credential: str | None) -> Rows:

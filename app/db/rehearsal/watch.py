@@ -30,6 +30,7 @@ STRENGTHS = (
     "ExclusiveLock",
     "AccessExclusiveLock",
 )
+WEAKEST = STRENGTHS[0]
 
 # Our own database has a role for the migration; elsewhere the runner's application name tells its sessions apart.
 SAMPLE = text(f"""
@@ -48,7 +49,7 @@ SAMPLE = text(f"""
 """)  # noqa: S608 - only our own constants
 CLOCK = text("SELECT extract(epoch FROM clock_timestamp())::float8")
 TABLES = text("""
-    SELECT oid, relname AS name FROM pg_class
+    SELECT oid, relname AS name, relfilenode AS file FROM pg_class
     WHERE relkind IN ('r', 'p', 'm') AND relname <> 'alembic_version'
       AND relnamespace = ANY (current_schemas(false)::regnamespace[])
 """)

@@ -1,0 +1,125 @@
+"""Rehearsals through the command, small: a real server, the service under traffic, a migration in the middle."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.db import migrations
+from tests.support.rehearsals import LANGUAGE, NAIVE, Project, copied, finish, start
+
+QUICK = ("--warm-up", "0.5", "--before", "1", "--after", "1", "--json", "-")
+SMALL = ("--rows", "10000", "--rate", "50", *QUICK)
+# Where a stall isn't the question, a busy machine mustn't become one.
+PATIENT = ("--rows", "1000", "--rate", "20", "--max-stall", "20", *QUICK)
+FIRST = "3c32f22b34d4"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A short path that PostgreSQL's account may enter; empty at the end, or something was left behind."""
+    folder = Path(tempfile.mkdtemp(prefix="rehearse-"))
+    folder.chmod(0o711)
+    yield folder
+    left = [file.name for file in folder.glob("postern-rehearsal-*")]
+    running = [each.pid for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
+    shutil.rmtree(folder)
+    assert (left, running) == ([], [])
+
+
+@pytest.fixture
+def project(place: Path) -> Project:
+    return copied(place)
+
+
+def test_the_shipped_revisions_pass(place: Path) -> None:
+    outcome = finish(start(migrations.ROOT, place, "--code", "checkout", "--from", FIRST, *PATIENT, "--rows", "10000"))
+
+    assert outcome.code == 0, outcome.errors
+    assert outcome.report["passed"]
+    assert outcome.report["rows"]["posts"] == 10_000
+    index = outcome.statement("CREATE INDEX CONCURRENTLY ix_posts_author_drafts")
+    assert [(lock["table"], lock["mode"]) for lock in index["locks"]] == [("posts", "ShareUpdateExclusiveLock")]
+
+
+def test_naive_forms_are_caught_and_their_locks_named(project: Project, place: Path) -> None:
+    before = project.head
+    project.add("language", LANGUAGE)
+    for name, statement in NAIVE.items():
+        # As long as the table of a real service would take, under the lock that the statement took.
+        project.add(name, statement, "SELECT pg_sleep(0.6)")
+
+    arguments = ("--code", "checkout", "--from", before, "--max-stall", "0.5", *SMALL)
+    outcome = finish(start(project.root, place, *arguments))
+
+    assert outcome.code == 1, outcome.errors
+    assert not outcome.report["passed"]
+    on_posts = {}
+    for name, statement in NAIVE.items():
+        found = outcome.statement(statement)
+        modes = [lock["mode"] for lock in found["locks"] if lock["table"] == "posts" and lock["seconds"] > 0.5]
+        on_posts[name] = (modes, found["rewrote"])
+    assert on_posts == {
+        "create index": (["ShareLock"], []),
+        "set not null": (["AccessExclusiveLock"], []),
+        "foreign key": (["ShareRowExclusiveLock"], []),
+        "column type": (["AccessExclusiveLock"], ["posts"]),
+        "volatile default": (["AccessExclusiveLock"], ["posts"]),
+    }
+    assert outcome.report["legs"][0]["stall"] > 0.5
+
+
+def test_a_contract_runs_under_the_new_code_after_the_expand(project: Project, place: Path) -> None:
+    before = project.head
+    expand = project.add("language", LANGUAGE)
+    contract = project.add("no language", "ALTER TABLE posts DROP COLUMN language", phase="contract")
+
+    outcome = finish(start(project.root, place, "--code", "checkout", "--from", before, *PATIENT))
+
+    assert outcome.code == 0, outcome.errors
+    legs = [(leg["phase"], leg["from"], leg["to"]) for leg in outcome.report["legs"]]
+    assert legs == [("expand", before, expand), ("contract", expand, contract)]
+    assert [direction["what"] for direction in outcome.report["directions"]] == [
+        f"the checked-out code on the schema before {contract}"
+    ]
+
+
+def test_deployed_code_that_the_new_schema_breaks_is_caught(project: Project, place: Path) -> None:
+    git = ("git", "-C", str(project.root), "-c", "user.name=Test", "-c", "user.email=test@example.com")
+    for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "deployed")):
+        subprocess.run([*git, *command], check=True)
+    project.add("rename", "ALTER TABLE posts RENAME COLUMN body TO text")
+
+    outcome = finish(start(project.root, place, *PATIENT))
+
+    assert outcome.code == 1, outcome.errors
+    failed = {fault["request"] for fault in outcome.report["legs"][0]["faults"]}
+    assert "read a post" in failed
+    trees = subprocess.run([*git, "worktree", "list"], check=True, capture_output=True, text=True).stdout
+    assert len(trees.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "signal_"),
+    [("starting", signal.SIGINT), ("requests a second", signal.SIGTERM), ("migrating", signal.SIGINT)],
+)
+def test_interrupted_at_any_moment_it_leaves_nothing_behind(
+    project: Project, place: Path, moment: str, signal_: signal.Signals
+) -> None:
+    before = project.head
+    project.add("language", LANGUAGE, "SELECT pg_sleep(60)")
+    process = start(project.root, place, "--code", "checkout", "--from", before, *PATIENT)
+    assert process.stderr
+    for line in process.stderr:
+        if moment in line:
+            break
+
+    process.send_signal(signal_)
+
+    process.communicate(timeout=60)
+    assert process.returncode not in (0, 1, 2)

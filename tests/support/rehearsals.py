@@ -1,0 +1,118 @@
+"""Copies of the project with revisions of their own, and rehearsals of them through the command."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.db import migrations
+
+REVISION = '''"""{name}
+
+Revision ID: {revision}
+Revises: {after}
+Create Date: 2026-11-22 00:00:00+00:00
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{after}"
+branch_labels = None
+depends_on = None
+phase = "{phase}"
+
+
+def upgrade() -> None:
+    {body}
+
+
+def downgrade() -> None:
+    raise NotImplementedError
+'''
+
+# A new column in the ordinary, quick way: the ones below need a table without NULLs in it.
+LANGUAGE = "ALTER TABLE posts ADD COLUMN language varchar(8) DEFAULT 'en'"
+
+# What one would write without thinking of traffic. Each reads or rewrites the whole table under a lock.
+NAIVE = {
+    "create index": "CREATE INDEX ix_posts_title ON posts (title)",
+    "set not null": "ALTER TABLE posts ALTER COLUMN language SET NOT NULL",
+    "foreign key": "ALTER TABLE posts ADD CONSTRAINT fk_posts_owner FOREIGN KEY (author_id) REFERENCES users (id)",
+    "column type": "ALTER TABLE posts ALTER COLUMN title TYPE varchar(190)",
+    "volatile default": "ALTER TABLE posts ADD COLUMN token uuid DEFAULT gen_random_uuid()",
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the code and its migrations."""
+
+    root: Path
+
+    @property
+    def head(self) -> str:
+        return migrations.heads(self.root)[0]
+
+    def add(self, name: str, *statements: str, phase: str = "expand") -> str:
+        """Adds a revision after the newest, with these statements in one transaction; returns its id."""
+        revision = f"{name.replace(' ', '_')}_{len(list(self._versions.glob('*.py')))}"
+        body = "\n    ".join(f"op.execute({statement!r})" for statement in statements)
+        text = REVISION.format(name=name, revision=revision, after=self.head, body=body, phase=phase)
+        (self._versions / f"{revision}.py").write_text(text)
+        return revision
+
+    @property
+    def _versions(self) -> Path:
+        return self.root / "alembic" / "versions"
+
+
+def copied(place: Path) -> Project:
+    root = place / "project"
+    for folder in ("app", "alembic"):
+        shutil.copytree(migrations.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(migrations.ROOT / "alembic.ini", root)
+    return Project(root)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    report: dict[str, Any]
+    errors: str
+
+    def statement(self, beginning: str) -> dict[str, Any]:
+        found = [each for leg in self.report["legs"] for each in leg["statements"] if each["sql"].startswith(beginning)]
+        assert len(found) == 1, [each["sql"] for leg in self.report["legs"] for each in leg["statements"]]
+        return found[0]
+
+
+def start(root: Path, place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """`postern db rehearse` of this project; what it leaves behind would be in `place`."""
+    kept = {name: text for name, text in os.environ.items() if name not in ("DATABASE_URL", "ENVIRONMENT")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "app.cli.main", "db", "rehearse", *arguments],
+        cwd=root,
+        env={**kept, "PYTHONPATH": str(root), "TMPDIR": str(place), "DATA_DIR": str(place / "data"), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], patience: float = 300) -> Outcome:
+    """The result, which the command was asked to print by `--json -`."""
+    try:
+        output, errors = process.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        raise
+    return Outcome(process.returncode, json.loads(output) if output.startswith("{") else {}, errors)
