@@ -25,6 +25,10 @@ CHECKS = text("""
            ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY (conkey)) AS columns
     FROM pg_constraint WHERE contype = 'c' AND conrelid = to_regclass(:table)
 """)
+TYPES = text("""
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+    WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+""")
 PARTITIONS = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'")
 
 type Progress = Callable[[str, int, int], None]
@@ -59,10 +63,11 @@ async def fill(url: URL, rows: int, progress: Progress) -> Filled:
 def _tables(connection: Connection) -> list[Table]:
     """Parents first."""
     metadata = MetaData()
-    metadata.reflect(connection)
     partitions = set(connection.scalars(PARTITIONS))
     with catch_warnings():
-        simplefilter("ignore", SAWarning)  # of tables that refer to each other: their keys are NULL, if they may be
+        # Of types that SQLAlchemy doesn't know, and of tables that refer to each other: both can be NULL, or are noted.
+        simplefilter("ignore", SAWarning)
+        metadata.reflect(connection)
         return [table for table in metadata.sorted_tables if table.name not in LEFT_ALONE | partitions]
 
 
@@ -84,6 +89,8 @@ class _Filling:
     async def run(self) -> None:
         present = await self._count()
         if not present:
+            types = await self._connection.execute(TYPES, {"table": self._name})
+            self._types = {row.name: row.type for row in types}
             rows = await self._connection.execute(CHECKS, {"table": self._name})
             self._checks = [Check(row.sql, tuple(row.columns)) for row in rows]
             values = await self._values()
@@ -108,7 +115,9 @@ class _Filling:
                 continue
             made = self._value(column, position)
             if made is None and not column.nullable:
-                self._filled.notes.append(f"{self._table.name} stays empty: no value for {column.name} {column.type}")
+                self._filled.notes.append(
+                    f"{self._table.name} stays empty: no value for {column.name} {self._types[column.name]}"
+                )
                 return None
             if made is not None:
                 values[column.name] = made
@@ -185,13 +194,9 @@ class _Filling:
             self._filled.notes.append(f"{self._table.name} stays empty: its constraints refuse the rows made for it")
         return made
 
-    def _typed(self, sql: str, column: str) -> str:
-        kind = self._table.columns[column].type.compile(dialect=self._connection.dialect)
-        return f"CAST({sql} AS {kind})"
-
     def _statement(self, values: dict[str, str], first: int, last: int) -> TextClause:
         columns = ", ".join(map(_quote, values))
-        made = ", ".join(f"{self._typed(sql, name)} AS {_quote(name)}" for name, sql in values.items())
+        made = ", ".join(f"CAST({sql} AS {self._types[name]}) AS {_quote(name)}" for name, sql in values.items())
         known = f"(VALUES ({self._total}::bigint, {quoted(self._table.name)})) AS known (total, seed)"
         numbers = f"generate_series({first}::bigint, {last}) AS numbers (n) CROSS JOIN {known} {' '.join(self._joins)}"
         applicable = [check.sql for check in self._checks if set(check.columns) <= values.keys()]

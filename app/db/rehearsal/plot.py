@@ -1,5 +1,6 @@
 """Latency over time as an SVG, with the statements that the migration ran. Written by hand: it is dots and bars."""
 
+import importlib.util
 from collections.abc import Iterator
 from html import escape
 from math import floor, log10
@@ -18,16 +19,24 @@ SHOWN = 20_000
 def must_be_drawable(file: Path | None) -> None:
     """Raises RehearsalError before the work for what couldn't be written after it."""
     if file and file.suffix not in (".svg", ".png"):
-        raise RehearsalError(f"--plot {file}: draws .svg and .png")
+        raise RehearsalError(f"--plot {file}: name a file that ends in .svg or .png")
+    if file and file.suffix == ".png" and importlib.util.find_spec("resvg_py") is None:
+        raise RehearsalError(f"--plot {file}: a .png needs the package resvg-py, an .svg nothing")
 
 
 def write_plot(report: Report, file: Path) -> None:
+    """A PNG is the same picture, rendered."""
     charts = "".join(_Chart(result, report.max_stall).svg(number * HEIGHT) for number, result in enumerate(report.legs))
-    height = HEIGHT * len(report.legs)
-    file.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT * len(report.legs)}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{charts}</svg>\n'
     )
+    if file.suffix == ".png":
+        import resvg_py
+
+        file.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2)))
+    else:
+        file.write_text(svg)
 
 
 class _Chart:
