@@ -15,7 +15,7 @@ READY := .venv/.ready
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check format migrate import requirements clean
+.PHONY: help serve test check format migrate rehearse import requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: $(READY) ## Format the code and mend what ruff can mend
 
 migrate: $(READY) ## Bring the database to the newest revision
 	$(BIN)/postern db upgrade
+
+rehearse: $(READY) ## Run the pending migrations on a million posts under 200 requests a second (ARGS="--from REV")
+	$(BIN)/postern db rehearse --rows 1000000 --rate 200 $(ARGS)
 
 requirements: .uv-ready ## Compile the pinned, hashed requirements from pyproject.toml
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements.txt

@@ -62,8 +62,12 @@ class Project:
 
     def add(self, name: str, *statements: str, phase: str = "expand") -> str:
         """Adds a revision after the newest, with these statements in one transaction; returns its id."""
+        return self.add_steps(name, *(f"op.execute({statement!r})" for statement in statements), phase=phase)
+
+    def add_steps(self, name: str, *lines: str, phase: str = "expand") -> str:
+        """The same with lines of Python."""
         revision = f"{name.replace(' ', '_')}_{len(list(self._versions.glob('*.py')))}"
-        body = "\n    ".join(f"op.execute({statement!r})" for statement in statements)
+        body = "\n    ".join(lines)
         text = REVISION.format(name=name, revision=revision, after=self.head, body=body, phase=phase)
         (self._versions / f"{revision}.py").write_text(text)
         return revision

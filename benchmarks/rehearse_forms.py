@@ -1,0 +1,85 @@
+"""What changes of a big table in use cost: the naive form of each, and the safe one, rehearsed one by one.
+
+    .venv/bin/python -m benchmarks.rehearse_forms --rows 1000000 --rate 200 [FORM…]
+
+Each form is a revision of its own in a copy of the project, run by `postern db rehearse` under this checkout's
+code. Prints a table in Markdown; the reports stay in --reports.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.support.rehearsals import LANGUAGE, NAIVE, Outcome, Project, copied, finish, start
+
+# The same changes by the helpers of `app.db.safe_ops`.
+SAFE = {
+    "safe: create index": "safe_ops.add_index_concurrently('ix_posts_title', 'posts', ['title'])",
+    "safe: set not null": "safe_ops.set_not_null_safely('posts', 'language')",
+    "safe: foreign key": (
+        "safe_ops.add_foreign_key_not_valid('fk_posts_owner', 'posts', 'users', ['author_id'], ['id']); "
+        "safe_ops.validate_constraint('fk_posts_owner', 'posts')"
+    ),
+    "safe: backfill": "safe_ops.batched_backfill('posts', {'language': \"'de'\"})",
+}
+QUICK = {"add column": "ALTER TABLE posts ADD COLUMN pinned boolean DEFAULT false NOT NULL"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join([*NAIVE, *QUICK, *SAFE]))
+    parser.add_argument("--rows", default="1000000")
+    parser.add_argument("--rate", default="200")
+    parser.add_argument("--reports", type=Path, default=Path(tempfile.gettempdir()))
+    given = parser.parse_args()
+    print("| form | stall | failed | p99 before | during | after | lock on posts, held | rewritten |")
+    print("|---|---|---|---|---|---|---|---|")
+    for form in given.forms or [*NAIVE, *QUICK, *SAFE]:
+        outcome = rehearsed(form, given.rows, given.rate)
+        (given.reports / f"rehearsal {form.replace(':', '')}.json").write_text(json.dumps(outcome.report, indent=2))
+        print(f"| {form} | {' | '.join(cells(outcome))} |", flush=True)
+
+
+def rehearsed(form: str, rows: str, rate: str) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="forms-") as folder:
+        place = Path(folder)
+        place.chmod(0o711)
+        project = copied(place)
+        deployed = project.add("language", LANGUAGE)
+        add(project, form)
+        arguments = ("--code", "checkout", "--from", deployed, "--rows", rows, "--rate", rate, "--json", "-")
+        return finish(start(project.root, place, *arguments), patience=3600)
+
+
+def add(project: Project, form: str) -> None:
+    if form in SAFE:
+        project.add_steps(form.replace("safe: ", "safe "), "from app.db import safe_ops", SAFE[form])
+    else:
+        project.add(form, (NAIVE | QUICK)[form])
+
+
+def cells(outcome: Outcome) -> list[str]:
+    if not outcome.report:
+        return [outcome.errors.strip().splitlines()[-1], *["-"] * 6]
+    leg = outcome.report["legs"][0]
+    phases: dict[str, Any] = leg["phases"]
+    locks = [lock for each in leg["statements"] for lock in each["locks"] if lock["table"] == "posts"]
+    longest = max(locks, key=lambda lock: lock["seconds"], default=None)
+    rewritten = sorted({table for each in leg["statements"] for table in each["rewrote"]})
+    return [
+        milliseconds(leg["stall"]),
+        f"{sum(phase['failed'] for phase in phases.values())} of {sum(phase['requests'] for phase in phases.values())}",
+        *(milliseconds(phases[name]["p99"]) for name in ("before", "during", "after")),
+        f"{longest['mode']}, {milliseconds(longest['seconds'])}" if longest else "shorter than a sample",
+        ", ".join(rewritten) or "no",
+    ]
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms"
+
+
+if __name__ == "__main__":
+    main()
