@@ -51,7 +51,7 @@ def make_plan(root: Path, *, base: str | None, start: str | None, from_git: bool
             raise RehearsalError("--code checkout needs --from REV: the revision that the database stands on")
         return Plan(root, None, _legs(scripts, _known(scripts, start)))
     if start is not None and base is None:
-        base = _before(root, _first_after(scripts, _known(scripts, start)))
+        base = _before(root, _first_after(scripts, _known(scripts, start)).path)
     commit = git(root, "rev-parse", "--verify", f"{base or _default_base(root)}^{{commit}}")
     return Plan(root, commit, _legs(scripts, _known(scripts, start) if start else _head_at(root, commit, scripts)))
 
@@ -101,23 +101,32 @@ def _first_after(scripts: ScriptDirectory, start: str) -> Script:
     return after[-1]
 
 
-def _before(root: Path, script: Script) -> str:
-    """The commit before the one that added this revision; HEAD for a revision that isn't committed."""
-    added = git(root, "log", "-1", "--diff-filter=A", "--format=%H", "--", script.path)
-    return f"{added}~" if added else "HEAD"
+def _before(root: Path, path: str) -> str:
+    """The commit before main got this, or the branch did; HEAD when it isn't committed.
+
+    By first parents: the commits of a branch that was merged were never deployed.
+    """
+    for ref in [*_mains(root), "HEAD"]:
+        added = git(root, "log", "--first-parent", "-m", "-1", "--diff-filter=A", "--format=%H", ref, "--", path)
+        if added:
+            return f"{added}~"
+    return "HEAD"
+
+
+def _mains(root: Path) -> list[str]:
+    return git(root, "for-each-ref", "--format=%(refname:short)", *(f"refs/{name}" for name in MAIN)).split()
 
 
 def _default_base(root: Path) -> str:
     """The first of these that lacks a checked-out revision: where this branch left main, HEAD, the commit before the
     newest revision.
     """
-    refs = git(root, "for-each-ref", "--format=%(refname:short)", *(f"refs/{name}" for name in MAIN)).split()
-    candidates = [git(root, "merge-base", "HEAD", ref) for ref in refs]
+    candidates = [git(root, "merge-base", "HEAD", ref) for ref in _mains(root)]
     for commit in [*candidates, "HEAD"]:
         if _revision_files(root, commit) != _checked_out(root):
             return commit
-    added = git(root, "log", "-1", "--diff-filter=A", "--format=%H", "--", VERSIONS)
-    return f"{added}~"
+    newest = ScriptDirectory.from_config(migrations.config(root=root)).walk_revisions()
+    return _before(root, next(iter(newest)).path)
 
 
 def _revision_files(root: Path, commit: str) -> set[str]:

@@ -24,7 +24,7 @@ from app.db.rehearsal.figures import Window, by_phase, figures
 from app.db.rehearsal.fill import Progress, fill
 from app.db.rehearsal.findings import findings, from_sightings
 from app.db.rehearsal.journal import Journal
-from app.db.rehearsal.load import Load
+from app.db.rehearsal.load import Load, attempt
 from app.db.rehearsal.mix import Kind, Requests, Rows, chosen
 from app.db.rehearsal.place import environment
 from app.db.rehearsal.plan import Leg, Plan
@@ -155,11 +155,16 @@ class _Run:
         """The kinds that succeed before anything is migrated; what fails already then would prove nothing."""
         kinds = []
         for kind in requests.kinds():
-            direction = await tried(kind.name, requests, [kind], times=1)
-            if direction.faults:
-                self._note(f"not sent to {self._code}: {direction.faults[0]}")
-            else:
+            fault = (await attempt(kind, requests)).fault
+            if fault is None:
                 kinds.append(kind)
+            elif fault.startswith("5"):
+                raise RehearsalError(
+                    f"{self._code} doesn't fit the revision {self._leg.start}, before anything is migrated "
+                    f"({kind.name}: {fault}): name the deployed commit with --base"
+                )
+            else:
+                self._note(f"not sent to {self._code}: {kind.name}: {fault}")
         if not kinds:
             raise RehearsalError(f"{self._code} answers no request: {'; '.join(self._report.notes)}")
         return kinds
