@@ -84,6 +84,10 @@ class Requests:
     async def get(self, path: str) -> Answer:
         return await self.client.send("GET", path, headers=self._headers)
 
+    async def look(self, path: str) -> Answer:
+        """As somebody who isn't signed in, like most who read."""
+        return await self.client.send("GET", path)
+
     async def create_post(self) -> Answer:
         body = {"title": "Rehearsed", "body": "Some *text*. " * 60, "author_id": self.rows.author()}
         answer = await self._write("post", f"{API}/posts", f"{API}/posts", body)
@@ -130,23 +134,27 @@ def getting(path: str) -> Callable[[Requests], Awaitable[Answer]]:
     return lambda requests: requests.get(path)
 
 
+def looking(path: str) -> Callable[[Requests], Awaitable[Answer]]:
+    return lambda requests: requests.look(path)
+
+
 KINDS = (
-    Kind("list posts", 20, f"get {API}/posts", getting(f"{API}/posts?limit=20")),
+    Kind("list posts", 20, f"get {API}/posts", looking(f"{API}/posts?limit=20")),
     Kind(
         "list an author's posts",
         20,
         f"get {API}/posts",
-        lambda requests: requests.get(f"{API}/posts?author_id={requests.rows.author()}"),
+        lambda requests: requests.look(f"{API}/posts?author_id={requests.rows.author()}"),
         needs_author=True,
     ),
     Kind(
         "read a post",
         35,
         f"get {API}/posts/{{post_id}}",
-        lambda requests: requests.get(f"{API}/posts/{requests.rows.post()}"),
+        lambda requests: requests.look(f"{API}/posts/{requests.rows.post()}"),
         needs_post=True,
     ),
-    Kind("list users", 5, f"get {API}/users", getting(f"{API}/users?limit=20")),
+    Kind("list users", 5, f"get {API}/users", looking(f"{API}/users?limit=20")),
     Kind("create a post", 8, f"post {API}/posts", lambda requests: requests.create_post(), needs_author=True),
     Kind(
         "change a post", 10, f"patch {API}/posts/{{post_id}}", lambda requests: requests.change_post(), needs_post=True

@@ -87,6 +87,7 @@ async def _set(plan: Plan, options: Options, stage: Stage, report: Report) -> No
     code, output = await migrate(plan.root, stage.url, plan.start)
     if code:
         raise RehearsalError(f"can't reach {plan.start}: {(output.strip().splitlines() or ['no reason given'])[-1]}")
+    stage.say("filling the tables")
     filled = await fill(stage.url, 0 if options.dump else options.rows, stage.progress)
     report.rows, report.notes = filled.rows, filled.notes
     if stage.is_ours:

@@ -1,0 +1,59 @@
+"""`postern db rehearse` refuses what it can't or mustn't do: one line, exit code 2, before anything is started."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.db import migrations
+from tests.support.rehearsals import finish, start
+
+MINE = "postgresql+asyncpg://postern:secret@db.example.com/postern"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--url", MINE), "--url is DATABASE_URL"),
+        (("--url", "postgresql+psycopg://other@db.example.com:5432/postern"), "--url is DATABASE_URL"),
+        (("--url", "mysql://localhost/postern"), "--url: "),
+        (("--code", "checkout"), "needs --from"),
+        (("--code", "checkout", "--from", "nonsense"), "nonsense"),
+        (("--base", "nonsense"), "--base"),
+        (("--plot", "out.gif"), ".svg or .png"),
+    ],
+)
+def test_it_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
+    revision = ("--code", "checkout", "--from", "3c32f22b34d4") if arguments[0] in ("--url", "--plot") else ()
+
+    outcome = finish(start(migrations.ROOT, tmp_path, *revision, *arguments, DATABASE_URL=MINE))
+
+    assert outcome.code == 2
+    assert reason in outcome.errors
+    assert len(outcome.errors.splitlines()) == 1
+    assert "secret" not in outcome.errors
+
+
+def test_a_copy_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    arguments = (
+        "--code",
+        "checkout",
+        "--from",
+        "3c32f22b34d4",
+        "--url",
+        "postgresql+asyncpg://nobody@127.0.0.1:1/none",
+    )
+
+    outcome = finish(start(migrations.ROOT, tmp_path, *arguments))
+
+    assert outcome.code == 2
+    assert outcome.errors.splitlines()[-1].startswith("postern: can't reach 3c32f22b34d4")
+
+
+def test_its_options_are_explained() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", "db", "rehearse", "--help"], check=True, capture_output=True, text=True
+    )
+
+    assert "--max-stall" in done.stdout
