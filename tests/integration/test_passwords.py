@@ -379,7 +379,7 @@ class Gate:
 def gated(app: FastAPI) -> tuple[Passwords, Gate]:
     passwords: Passwords = app.state.resources.passwords
     gate = Gate(passwords._hasher)
-    passwords._hasher = gate  # type: ignore[assignment]
+    passwords._hasher = gate  # type: ignore[assignment]  # the gate stands in for the library's hasher
     return passwords, gate
 
 

@@ -45,7 +45,7 @@ class Mailbox:
     def to(self, address: str | None) -> list[Received]:
         return [mail for mail in self.mails if mail.to == [address]]
 
-    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name that aiosmtpd calls
         self.on_arrival()
         if self.refuses:
             return self.refuses

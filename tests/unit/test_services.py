@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.core.errors import AuthorUnknown, PostNotFound, UserNotFound
+from app.core.errors import AuthorUnknown, Forbidden, PostNotFound, UserNotFound
+from app.core.identity import Caller
 from app.db.models import Post, User
 from app.repos.posts import PostRepo
 from app.repos.users import UserRepo
@@ -19,6 +20,7 @@ from app.services.posts import PostService
 from app.services.users import UserService
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+ADMIN = Caller(user_id=uuid4(), is_admin=True)
 
 
 class Rows[Row: (Post, User)]:
@@ -50,12 +52,21 @@ def author() -> User:
 
 def post(**values: Any) -> Post:
     given = {"title": "Notes", "body": "", "slug": "notes", "published_at": None} | values
-    return Post(id=uuid4(), author=author(), created_at=CREATED, co_authorships=[], **given)
+    writer = author()
+    return Post(id=uuid4(), author=writer, author_id=writer.id, created_at=CREATED, co_authorships=[], **given)
 
 
 def service_of(*posts: Post, users: tuple[User, ...] = ()) -> tuple[PostService, Rows[Post]]:
     rows = Rows[Post](*posts)
     return PostService(cast("PostRepo", rows), cast("UserRepo", Rows[User](*users))), rows
+
+
+def users_of(*users: User) -> UserService:
+    """The service without what only registration, addresses and deactivation need."""
+    unused: Any = None
+    needed = ("tokens", "passwords", "limits", "links", "settings", "sessions")
+    repo = cast("UserRepo", Rows[User](*users))
+    return UserService(users=repo, **dict.fromkeys(needed, unused))
 
 
 @pytest.mark.parametrize("draft", [True, False])
@@ -64,7 +75,7 @@ async def test_a_new_post_is_published_now_unless_it_is_a_draft(draft: bool) -> 
     service, _ = service_of(users=(user,))
     before = datetime.now(UTC)
 
-    made = await service.create_post(PostCreate(author_id=user.id, title="Notes", body="", draft=draft))
+    made = await service.create_post(PostCreate(author_id=user.id, title="Notes", body="", draft=draft), ADMIN)
 
     assert made.author.id == user.id
     if draft:
@@ -78,7 +89,7 @@ async def test_a_post_of_nobody_is_not_saved() -> None:
     service, rows = service_of()
 
     with pytest.raises(AuthorUnknown):
-        await service.create_post(PostCreate(author_id=uuid4(), title="Notes", body=""))
+        await service.create_post(PostCreate(author_id=uuid4(), title="Notes", body=""), ADMIN)
 
     assert rows.saved == []
 
@@ -101,17 +112,31 @@ async def test_a_change_publishes_or_withdraws_only_when_it_says_so(
     known = post(published_at=published_at)
     service, _ = service_of(known)
 
-    changed = await service.update_post(known.id, PostUpdate(**change))
+    changed = await service.update_post(known.id, PostUpdate(**change), ADMIN)
 
     seen = {None: "still a draft", CREATED: "published before"}.get(changed.published_at, "published now")
     assert seen == outcome
+
+
+async def test_somebody_elses_post_is_forbidden_and_their_draft_is_not_there() -> None:
+    published, draft = post(published_at=CREATED), post()
+    service, rows = service_of(published, draft)
+    stranger = Caller(user_id=uuid4())
+
+    with pytest.raises(Forbidden):
+        await service.update_post(published.id, PostUpdate(title="Mine"), stranger)
+    with pytest.raises(PostNotFound):
+        await service.delete_post(draft.id, stranger)
+
+    assert rows.saved == []
+    assert set(rows.rows) == {published.id, draft.id}
 
 
 async def test_a_change_keeps_what_it_does_not_name() -> None:
     known = post(body="Text.")
     service, rows = service_of(known)
 
-    changed = await service.update_post(known.id, PostUpdate(title="Changed", slug=None))
+    changed = await service.update_post(known.id, PostUpdate(title="Changed", slug=None), ADMIN)
 
     assert (changed.title, changed.slug, changed.body) == ("Changed", None, "Text.")
     assert rows.saved == [known]
@@ -119,23 +144,23 @@ async def test_a_change_keeps_what_it_does_not_name() -> None:
 
 async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
     posts, rows = service_of()
-    users = UserService(cast("UserRepo", Rows[User]()))
+    users = users_of()
 
     with pytest.raises(PostNotFound):
-        await posts.update_post(uuid4(), PostUpdate(title="Changed"))
+        await posts.update_post(uuid4(), PostUpdate(title="Changed"), ADMIN)
     with pytest.raises(PostNotFound):
-        await posts.delete_post(uuid4())
+        await posts.delete_post(uuid4(), ADMIN)
     with pytest.raises(UserNotFound):
-        await users.update_user(uuid4(), UserUpdate(name="Ada"))
+        await users.update_user(uuid4(), UserUpdate(name="Ada"), ADMIN)
 
     assert rows.saved == []
 
 
 async def test_a_user_can_lose_the_name_but_nothing_else() -> None:
     known = author()
-    service = UserService(cast("UserRepo", Rows[User](known)))
+    service = users_of(known)
 
-    changed = await service.update_user(known.id, UserUpdate(name=None))
+    changed = await service.update_user(known.id, UserUpdate(name=None), ADMIN)
 
     assert (changed.name, changed.email, changed.is_active) == (None, "ada@example.com", True)
 

@@ -38,7 +38,7 @@ def test_without_any_setting_it_is_development() -> None:
 
     assert settings.environment == "development"
     assert settings.database_url is None
-    assert settings.secret_keys == {}
+    assert list(settings.secret_keys) == ["development"]
 
 
 @pytest.mark.parametrize(
