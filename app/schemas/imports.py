@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from app.schemas.posts import Body, Slug, Title
 from app.schemas.users import Email, Name
 
-# Jekyll writes 2016-09-29 10:00:00 +0200, which is neither YAML's nor ISO's way.
+# Jekyll writes 2016-09-29 10:00:00 +0200. YAML reads that unless it is quoted, and it isn't ISO's way.
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _DAY_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
 

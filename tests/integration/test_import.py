@@ -125,15 +125,17 @@ def test_json_lines_arrive_whole(tmp_path: Path, run: Callable[..., Any], posts:
     lines = [
         {"title": "One", "author": "Ada", "slug": "one", "body": "1\r\n", "date": "2026-01-02"},
         {"title": "Two", "authors": [{"name": "Bob", "email": "bob@example.com"}], "path": "two", "content": "2"},
+        {"title": "Three", "author": "Ada", "path": "2016/09/29/three", "body": "3"},
     ]
     file.write_text("\n\n".join(json.dumps(line) for line in lines))
 
     code, report = run(path=file)
 
-    assert (code, report[-1]) == (0, "2 created, 0 updated, 0 unchanged, 0 skipped")
+    assert (code, report[-1]) == (0, "3 created, 0 updated, 0 unchanged, 0 skipped")
     assert posts()["one"]["body"] == "1\r\n"
     assert posts()["one"]["published_at"] == "2026-01-02T00:00:00Z"
     assert posts()["two"]["author"]["name"] == "Bob"
+    assert posts()["2016/09/29/three"]["published_at"] == "2016-09-29T00:00:00Z"
 
 
 def test_one_markdown_file_can_be_imported_alone(
@@ -174,6 +176,7 @@ def test_a_post_has_its_own_path_or_that_of_its_file(
         ("first.md", ["date: 2016-09-29"], "2016-09-29T00:00:00Z"),
         ("first.md", ["date: 2016-09-29T10:00:00+02:00"], "2016-09-29T08:00:00Z"),
         ("first.md", ["date: 2016-09-29 10:00:00 +0200"], "2016-09-29T08:00:00Z"),
+        ("first.md", ["date: '2016-09-29 10:00:00 +0200'"], "2016-09-29T08:00:00Z"),
         ("first.md", ["date: '2016-09-29 10:00:00'"], "2016-09-29T10:00:00Z"),
         ("first.md", ["published_at: 2016-09-29"], "2016-09-29T00:00:00Z"),
         ("first.md", ["path: 2016/09/29/first"], "2016-09-29T00:00:00Z"),
