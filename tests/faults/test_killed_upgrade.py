@@ -9,8 +9,8 @@ import pytest
 from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
-from app.db import gate
 from app.db.migration_lock import RUNNER
+from app.db.schema import schema_of
 from tests.support.database import ask
 from tests.support.revisions import KILLED, Revisions, execute, on_change, open_transaction, until
 from tests.support.server import Clone
@@ -62,7 +62,7 @@ async def filled(template: URL) -> AsyncIterator[URL]:
 
 
 async def outcome(url: URL) -> Any:
-    return await asyncio.to_thread(gate.dump, url), await execute(url, ROWS_AFTER), await execute(url, INVALID)
+    return await asyncio.to_thread(schema_of, url), await execute(url, ROWS_AFTER), await execute(url, INVALID)
 
 
 def terminate_migration(url: URL) -> None:

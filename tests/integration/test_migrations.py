@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from app.cli.main import app, run
 from app.db import gate, migrations
 from app.db.gate import GateClosed, Scratch
+from app.db.schema import SchemaUnreadable, schema_of
 from tests.support.laws import ROOT
 
 PASSWORD = "canary-password-0123"
@@ -256,8 +257,8 @@ def test_the_order_of_columns_is_no_difference(server: URL, project: Path) -> No
 
 
 def test_a_dump_that_fails_closes_the_gate(server: URL) -> None:
-    with pytest.raises(GateClosed, match="pg_dump failed"):
-        gate.dump(server.set(database="nowhere"))
+    with pytest.raises(SchemaUnreadable, match="pg_dump failed"):
+        schema_of(server.set(database="nowhere"))
 
 
 def postern(*arguments: str, url: URL) -> int:
