@@ -174,6 +174,12 @@ FOUND = {
     "ALTER TABLE posts ALTER COLUMN title TYPE text USING upper(title)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN body TYPE varchar(100)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN unknown TYPE text": {"changing-column-type"},
+    "ALTER TABLE posts ADD COLUMN free varchar; ALTER TABLE posts ALTER COLUMN free TYPE varchar(9)": {
+        "changing-column-type"
+    },
+    "ALTER TABLE posts ADD CHECK (title <> '') NOT VALID; ALTER TABLE posts ALTER COLUMN title TYPE text": {
+        "changing-column-type"
+    },
     "ALTER TABLE posts ADD COLUMN extra json[]": {"json-column"},
     "ALTER TABLE posts ALTER COLUMN title TYPE json USING title::json": {"changing-column-type", "json-column"},
     "ALTER TABLE posts ADD COLUMN a integer, SET LOGGED": {"set-logged"},
@@ -529,15 +535,27 @@ def test_an_upgrade_that_needs_a_database_is_found_at_the_deepest_line(revisions
     assert "scalar_one" in (revisions.folder / "versions" / "one.py").read_text().splitlines()[finding.line - 1]
 
 
-def test_a_comment_in_the_sql_switches_nothing_off(revisions: Revisions) -> None:
-    sql = "-- squawk-ignore-file\n/* squawk-ignore require-concurrent-index-deletion */ DROP INDEX ix_posts_slug"
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "-- squawk-ignore-file\nDROP INDEX ix_posts_slug",
+        "DROP INDEX -- squawk-ignore-file\nix_posts_slug",
+        "DROP INDEX /* squawk-ignore require-concurrent-index-deletion */ ix_posts_slug",
+    ],
+)
+def test_a_comment_in_the_sql_switches_nothing_off(sql: str, revisions: Revisions) -> None:
     assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", sql) == ["require-concurrent-index-deletion"]
 
 
 def test_several_statements_in_one_call_and_letters_of_more_bytes_are_told_apart(revisions: Revisions) -> None:
-    sql = "COMMENT ON TABLE posts IS 'Größe; ✓';\n\nTRUNCATE posts;\nDROP INDEX\nix_posts_slug;"
+    sql = "COMMENT ON TABLE posts IS 'Größe; ✓';\n\nTRUNCATE posts;\nDROP INDEX\nix_posts_slug;\nDROP VIEW slugs"
     revisions.write(PATIENT + f"op.execute({sql!r})")
-    assert [finding.sql for finding in revisions.lint().findings] == ["DROP INDEX ix_posts_slug", "TRUNCATE posts"]
+    found = {finding.rule: finding.sql for finding in revisions.lint().findings}
+    assert found == {
+        "ban-drop-view": "DROP VIEW slugs",
+        "require-concurrent-index-deletion": "DROP INDEX ix_posts_slug",
+        "truncate": "TRUNCATE posts",
+    }
 
 
 # Exceptions and phases
@@ -567,6 +585,7 @@ def test_an_exception_with_a_reason_is_listed(revisions: Revisions) -> None:
 def test_an_exception_that_says_nothing_is_a_finding(claimed: str, found: str, revisions: Revisions) -> None:
     rules = revisions.rules(PATIENT + "op.execute('TRUNCATE tags')", top=f"lint_exceptions = {claimed}\n")
     assert found in rules
+    assert {exemption.rule for exemption in revisions.lint().exemptions} <= {"truncate"}
 
 
 def test_a_contract_revision_may_drop_but_not_stall(revisions: Revisions) -> None:

@@ -55,11 +55,11 @@ def without_comments(text: str) -> str:
 
 
 def inner(node: Any) -> list[tuple[str, Any | None]]:
-    """The statements in the body of a DO block; None for what only exists at run time. Raises Unreadable."""
+    """The statements in the body of a DO block; None for what only exists at run time.
+
+    Raises Unreadable, also for another language than PL/pgSQL.
+    """
     arguments = {part.def_elem.defname: part.def_elem.arg.string.sval for part in node.args}
-    language = arguments.get("language", "plpgsql")
-    if language != "plpgsql":
-        return [(f"{language} code", None)]
     try:
         # A tag that no body contains, since the parser wants the whole statement.
         body = postgast.parse_plpgsql(f"DO $lint_body$ {arguments['as']} $lint_body$")
