@@ -3,15 +3,24 @@
     .venv/bin/python -m benchmarks.rehearse_forms --rows 1000000 --rate 200 [FORM…]
 
 Each form is a revision of its own in a copy of the project, run by `postern db rehearse` under this checkout's
-code. Prints a table in Markdown; the reports stay in --reports.
+code, on a copy of one database that is filled once. Prints a table in Markdown; the reports stay in --reports.
 """
 
 import argparse
+import asyncio
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import URL
+
+from app.db.gate import execute
+from app.db.rehearsal import place
+from app.db.rehearsal.fill import fill
+from app.db.rehearsal.run import migrate
 from tests.support.rehearsals import LANGUAGE, NAIVE, Outcome, Project, copied, finish, start
 
 # The same changes by the helpers of `app.db.safe_ops`.
@@ -30,27 +39,43 @@ QUICK = {"add column": "ALTER TABLE posts ADD COLUMN pinned boolean DEFAULT fals
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join([*NAIVE, *QUICK, *SAFE]))
-    parser.add_argument("--rows", default="1000000")
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rate", default="200")
     parser.add_argument("--reports", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
-    print("| form | stall | failed | p99 before | during | after | lock on posts, held | rewritten |")
-    print("|---|---|---|---|---|---|---|---|")
-    for form in given.forms or [*NAIVE, *QUICK, *SAFE]:
-        outcome = rehearsed(form, given.rows, given.rate)
-        (given.reports / f"rehearsal {form.replace(':', '')}.json").write_text(json.dumps(outcome.report, indent=2))
-        print(f"| {form} | {' | '.join(cells(outcome))} |", flush=True)
+    with place.folder() as folder, place.scratch_database(folder) as filled:
+        project = copied(folder / "filled")
+        project.add("language", LANGUAGE)
+        asyncio.run(prepare(project, filled, given.rows))
+        print("| form | stall | failed | p99 before | during | after | lock on posts, held | rewritten |")
+        print("|---|---|---|---|---|---|---|---|", flush=True)
+        for number, form in enumerate(given.forms or [*NAIVE, *QUICK, *SAFE]):
+            with copy(filled, f"form_{number}") as url:
+                outcome = rehearsed(form, copied(folder / str(url.database)), folder, url, given.rate)
+            (given.reports / f"rehearsal {form.replace(':', '')}.json").write_text(json.dumps(outcome.report, indent=2))
+            print(f"| {form} | {' | '.join(cells(outcome))} |", flush=True)
 
 
-def rehearsed(form: str, rows: str, rate: str) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="forms-") as folder:
-        place = Path(folder)
-        place.chmod(0o711)
-        project = copied(place)
-        deployed = project.add("language", LANGUAGE)
-        add(project, form)
-        arguments = ("--code", "checkout", "--from", deployed, "--rows", rows, "--rate", rate, "--json", "-")
-        return finish(start(project.root, place, *arguments), patience=3600)
+async def prepare(project: Project, url: URL, rows: int) -> None:
+    _, output = await migrate(project.root, url, project.head)
+    print(output)
+    print((await fill(url, rows, lambda *_: None)).rows, flush=True)
+
+
+@contextmanager
+def copy(filled: URL, name: str) -> Iterator[URL]:
+    server = filled.set(database="postgres")
+    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {filled.database} STRATEGY file_copy"))
+    yield filled.set(database=name)
+    asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str) -> Outcome:
+    deployed = project.add("language", LANGUAGE)
+    add(project, form)
+    where = url.render_as_string(hide_password=False)
+    arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate, "--json", "-")
+    return finish(start(project.root, folder, *arguments), patience=3600)
 
 
 def add(project: Project, form: str) -> None:
