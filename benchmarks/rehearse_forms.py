@@ -74,7 +74,7 @@ def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str) ->
     deployed = project.add("language", LANGUAGE)
     add(project, form)
     where = url.render_as_string(hide_password=False)
-    arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate, "--json", "-")
+    arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate)
     return finish(start(project.root, folder, *arguments), patience=3600)
 
 

@@ -25,6 +25,7 @@ from app.db.rehearsal.report import Report
 from app.db.rehearsal.run import Options, Stage, rehearse_plan
 from app.db.rehearsal.show import show
 
+LOG_WIDTH = 140  # columns where there is no terminal
 IMPOSSIBLE = 2  # exit code: the rehearsal itself couldn't take place
 
 Base = Annotated[str | None, typer.Option(help="The deployed commit; default: where this branch left main.")]
@@ -66,12 +67,11 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
     Exit code 1: a request failed or took longer than --max-stall. 2: the rehearsal itself couldn't take place.
     """
     options = Options(rows, from_dump, rate, connections, warm_up, before, after, max_stall)
-    signal.signal(signal.SIGTERM, _leave)
     try:
         must_be_drawable(plot)
         plan = make_plan(migrations.ROOT, base=base, start=start, from_git=code == "base")
         copy = _copy(url, load_settings(), is_copy=is_copy) if url else None
-        with _stage(copy, plan.base) as stage:
+        with _ended_by_signals(), _stage(copy, plan.base) as stage:
             report = asyncio.run(rehearse_plan(plan, options, stage))
         _publish(report, json_file, plot)
     except (RehearsalError, EmbeddedPostgresError) as error:
@@ -80,8 +80,19 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
     raise typer.Exit(1 if report.reasons else 0)
 
 
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends the block the way Ctrl-C does, through every `with`, so that nothing it started stays."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the process the way Ctrl-C does: through every `with`, so that nothing it started stays."""
     sys.exit(128 + signal.SIGTERM)
 
 
@@ -119,9 +130,12 @@ def _stage(copy: URL | None, base: str | None) -> Iterator[Stage]:
                 tasks[table] = bar.add_task(table, total=total)
             bar.update(tasks[table], completed=done)
 
-        yield Stage(url, copy is None, folder, deployed, bar.console.print, progress)
-        # From here on things only stop, and an impatient second Ctrl-C mustn't leave any of them behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            yield Stage(url, copy is None, folder, deployed, bar.console.print, progress)
+        finally:
+            # From here on things only stop, and an impatient second Ctrl-C mustn't leave any of them behind.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _bar(console: Console) -> Progress:
@@ -132,7 +146,10 @@ def _bar(console: Console) -> Progress:
 
 def _publish(report: Report, json_file: Path | None, plot: Path | None) -> None:
     to_output = json_file == Path("-")
-    show(report, Console(stderr=to_output, width=None if sys.stderr.isatty() else 140))
+    console = Console(stderr=to_output)
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    show(report, console)
     if json_file and not to_output:
         json_file.write_text(report.as_json() + "\n")
     if to_output:

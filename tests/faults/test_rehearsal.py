@@ -1,5 +1,6 @@
 """Rehearsals through the command, small: a real server, the service under traffic, a migration in the middle."""
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy.engine import URL
 
 from app.db import migrations
 from app.db.rehearsal.errors import RehearsalError
 from app.db.rehearsal.plan import git
-from tests.support.rehearsals import LANGUAGE, NAIVE, Project, copied, finish, start
+from tests.support.rehearsals import LANGUAGE, NAIVE, Project, copied, finish, rehearse, start
+from tests.support.server import Clone
 
-QUICK = ("--warm-up", "0.5", "--before", "1", "--after", "1", "--json", "-")
+QUICK = ("--warm-up", "0.5", "--before", "1", "--after", "1")
 SMALL = ("--rows", "10000", "--rate", "50", *QUICK)
 # Where a stall isn't the question, a busy machine mustn't become one.
 PATIENT = ("--rows", "1000", "--rate", "20", "--max-stall", "20", *QUICK)
@@ -56,7 +59,7 @@ def first_version() -> str:
 
 
 def test_the_shipped_revisions_pass_under_the_code_of_the_first(place: Path, first_version: str) -> None:
-    outcome = finish(start(migrations.ROOT, place, "--base", first_version, *PATIENT, "--rows", "10000"))
+    outcome = rehearse(migrations.ROOT, place, "--base", first_version, *PATIENT, "--rows", "10000")
 
     assert outcome.code == 0, outcome.errors
     assert outcome.report["passed"]
@@ -74,7 +77,7 @@ def test_naive_forms_are_caught_and_their_locks_named(project: Project, place: P
         project.add(name, statement, "SELECT pg_sleep(0.6)")
 
     arguments = ("--code", "checkout", "--from", before, "--max-stall", "0.5", *SMALL)
-    outcome = finish(start(project.root, place, *arguments))
+    outcome = rehearse(project.root, place, *arguments)
 
     assert outcome.code == 1, outcome.errors
     assert not outcome.report["passed"]
@@ -98,7 +101,7 @@ def test_a_contract_runs_under_the_new_code_after_the_expand(project: Project, p
     expand = project.add("language", LANGUAGE)
     contract = project.add("no language", "ALTER TABLE posts DROP COLUMN language", phase="contract")
 
-    outcome = finish(start(project.root, place, "--code", "checkout", "--from", before, *PATIENT))
+    outcome = rehearse(project.root, place, "--code", "checkout", "--from", before, *PATIENT)
 
     assert outcome.code == 0, outcome.errors
     legs = [(leg["phase"], leg["from"], leg["to"]) for leg in outcome.report["legs"]]
@@ -114,13 +117,30 @@ def test_deployed_code_that_the_new_schema_breaks_is_caught(project: Project, pl
         subprocess.run([*git, *command], check=True)
     project.add("rename", "ALTER TABLE posts RENAME COLUMN body TO text")
 
-    outcome = finish(start(project.root, place, *PATIENT))
+    outcome = rehearse(project.root, place, *PATIENT)
 
     assert outcome.code == 1, outcome.errors
     failed = {fault["request"] for fault in outcome.report["legs"][0]["faults"]}
     assert "read a post" in failed
     trees = subprocess.run([*git, "worktree", "list"], check=True, capture_output=True, text=True).stdout
     assert len(trees.splitlines()) == 1
+
+
+async def test_on_a_copy_what_the_migration_does_is_sampled(project: Project, place: Path, template: URL) -> None:
+    deployed = project.head
+    project.add("column type", LANGUAGE, NAIVE["column type"], "SELECT pg_sleep(1.5)")
+    async with Clone(template) as url:
+        where = url.render_as_string(hide_password=False)
+        arguments = ("--code", "checkout", "--from", deployed, "--url", where, *PATIENT, "--max-stall", "1")
+        outcome = await asyncio.to_thread(finish, start(project.root, place, *arguments))
+
+    assert outcome.code == 1, outcome.errors
+    statements = outcome.report["legs"][0]["statements"]
+    assert ("posts", "AccessExclusiveLock") in {
+        (lock["table"], lock["mode"]) for s in statements for lock in s["locks"]
+    }
+    assert [table for statement in statements for table in statement["rewrote"]] == ["posts"]
+    assert max(lock["longest_wait"] for statement in statements for lock in statement["locks"]) > 1
 
 
 @pytest.mark.parametrize(

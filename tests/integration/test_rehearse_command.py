@@ -1,13 +1,13 @@
 """`postern db rehearse` refuses what it can't or mustn't do: one line, exit code 2, before anything is started."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli.main import app
 from app.db import migrations
-from tests.support.rehearsals import finish, start
+from tests.support.rehearsals import rehearse
 
 MINE = "postgresql+asyncpg://postern:secret@db.example.com/postern"
 
@@ -27,7 +27,7 @@ MINE = "postgresql+asyncpg://postern:secret@db.example.com/postern"
 def test_it_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
     revision = ("--code", "checkout", "--from", "3c32f22b34d4") if arguments[0] in ("--url", "--plot") else ()
 
-    outcome = finish(start(migrations.ROOT, tmp_path, *revision, *arguments, DATABASE_URL=MINE))
+    outcome = rehearse(migrations.ROOT, tmp_path, *revision, *arguments, DATABASE_URL=MINE)
 
     assert outcome.code == 2
     assert reason in outcome.errors
@@ -45,15 +45,11 @@ def test_a_copy_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
         "postgresql+asyncpg://nobody@127.0.0.1:1/none",
     )
 
-    outcome = finish(start(migrations.ROOT, tmp_path, *arguments))
+    outcome = rehearse(migrations.ROOT, tmp_path, *arguments)
 
     assert outcome.code == 2
     assert outcome.errors.splitlines()[-1].startswith("postern: can't reach 3c32f22b34d4")
 
 
 def test_its_options_are_explained() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli.main", "db", "rehearse", "--help"], check=True, capture_output=True, text=True
-    )
-
-    assert "--max-stall" in done.stdout
+    assert "--max-stall" in CliRunner().invoke(app, ["db", "rehearse", "--help"], env={"COLUMNS": "200"}).output

@@ -6,10 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import app
 from app.db import migrations
 
 REVISION = '''"""{name}
@@ -97,11 +102,25 @@ class Outcome:
         return found[0]
 
 
+def rehearse(root: Path, place: Path, *arguments: str, **environment: str) -> Outcome:
+    """`postern db rehearse --json -` of this project; what it leaves behind would be in `place`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "ROOT", root)
+        patch.setattr(tempfile, "tempdir", str(place))
+        patch.setattr(sys, "path", sys.path[:])  # Alembic adds the project's folder
+        environment = {"DATA_DIR": str(place / "data")} | environment
+        result = CliRunner().invoke(app, ["db", "rehearse", "--json", "-", *arguments], env=environment)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
+    return Outcome(result.exit_code, report, result.stderr)
+
+
 def start(root: Path, place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """`postern db rehearse` of this project; what it leaves behind would be in `place`."""
+    """The same in a process of its own, which can be interrupted."""
     kept = {name: text for name, text in os.environ.items() if name not in ("DATABASE_URL", "ENVIRONMENT")}
     return subprocess.Popen(
-        [sys.executable, "-m", "app.cli.main", "db", "rehearse", *arguments],
+        [sys.executable, "-m", "app.cli.main", "db", "rehearse", "--json", "-", *arguments],
         cwd=root,
         env={**kept, "PYTHONPATH": str(root), "TMPDIR": str(place), "DATA_DIR": str(place / "data"), **environment},
         stdout=subprocess.PIPE,
@@ -112,7 +131,7 @@ def start(root: Path, place: Path, *arguments: str, **environment: str) -> subpr
 
 
 def finish(process: subprocess.Popen[str], patience: float = 300) -> Outcome:
-    """The result, which the command was asked to print by `--json -`."""
+    """Waits for the process's result."""
     try:
         output, errors = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
