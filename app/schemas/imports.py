@@ -10,8 +10,6 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from app.schemas.posts import Body, Slug, Title
 from app.schemas.users import Email, Name
 
-# Jekyll writes 2016-09-29 10:00:00 +0200. YAML reads that unless it is quoted, and it isn't ISO's way.
-_SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _DAY_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
 
 
@@ -26,7 +24,7 @@ def _as_author(value: Any) -> Any:
 def _as_moment(value: Any) -> Any:
     """A day without a time is its midnight, and a time without a zone is UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub("", value.strip()))
+        value = datetime.fromisoformat(value.strip())
     if isinstance(value, datetime):
         moment = value if value.tzinfo else value.replace(tzinfo=UTC)
         try:
