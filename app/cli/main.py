@@ -9,6 +9,7 @@ from app.cli import db, imports, serve, users
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
 from app.db.embedded import EmbeddedPostgresError
+from app.db.schema import SchemaUnreadable
 
 app = typer.Typer(
     name="postern",
@@ -28,7 +29,7 @@ def run() -> None:
     try:
         with request_context(request_id="", who=Actor("command")):
             app()
-    except (InvalidSettings, EmbeddedPostgresError, CommandError, DomainError) as error:
+    except (InvalidSettings, EmbeddedPostgresError, SchemaUnreadable, CommandError, DomainError) as error:
         typer.echo(f"postern: {error}", err=True)
         sys.exit(1)
 

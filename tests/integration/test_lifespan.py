@@ -13,7 +13,7 @@ from tests.support.application import client_of, make_settings
 
 
 async def serves_posts(app: FastAPI) -> bool:
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with app.router.lifespan_context(app), client_of(app, headers={}) as client:
         response = await client.get("/api/v1/posts")
         return response.status_code == 200 and response.json() == {"items": [], "next_cursor": None}
 

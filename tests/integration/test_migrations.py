@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app, run
 from app.db import gate, migrations
+from app.db.embedded import binary
 from app.db.gate import GateClosed, Scratch
 from app.db.schema import SchemaUnreadable, schema_of
 from tests.support.laws import ROOT
@@ -96,7 +97,7 @@ def state_of(url: URL) -> list[str]:
 
 def psql(url: URL, statement: str) -> str:
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    command = [gate.binary("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", plain, "-c", statement]
+    command = [binary("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", plain, "-c", statement]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -168,15 +169,15 @@ def test_sealing_does_not_forgive_an_edit(project: Path) -> None:
         gate.committed_revisions(project)
 
 
-def test_an_environment_that_forgets_to_commit_closes_the_gate(server: URL, project: Path) -> None:
-    """The classic fault of an asynchronous env.py: everything seems to run, and nothing is there."""
+def test_an_environment_that_runs_nothing_closes_the_gate(server: URL, project: Path) -> None:
+    """The classic fault of an env.py: everything seems to run, and nothing is there."""
     [_, *later] = reversed(list(ScriptDirectory(str(project / "alembic")).walk_revisions()))
     for revision in later:
         Path(revision.path).unlink()
     env = project / "alembic" / "env.py"
-    beginning = "def run(connection: Connection) -> None:\n"
-    assert beginning in env.read_text()
-    env.write_text(env.read_text().replace(beginning, f"{beginning}    connection.begin()\n"))
+    call = "asyncio.run(migration_runner.migrate(url, settings, options, ENVIRONMENT))"
+    assert call in env.read_text()
+    env.write_text(env.read_text().replace(call, "pass"))
 
     assert not is_open("the database reaches the head", server, project)
 
