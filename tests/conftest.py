@@ -1,11 +1,14 @@
 """Fixtures. Most tests share one database per worker and roll back; those that prove commits clone one of their own."""
 
 import os
+import signal
 
 # Before the first import of the application: nobody's own environment or .env decides what is tested.
 for name in ("DATABASE_URL", "SECRET_KEYS", "LOG_LEVEL", "LOG_FORMAT", "DATA_DIR"):
     os.environ.pop(name, None)
 os.environ["ENVIRONMENT"] = "test"
+# A run in the background ignores Ctrl-C, and the processes that tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
