@@ -16,10 +16,12 @@ from app.db.rehearsal.plan import git
 
 # Near production: what is committed is on the disk (fsync stays on), so that a rewrite costs what it costs there.
 # The write-ahead log gets room, for a checkpoint in the middle would be the fill's doing and not the migration's.
+# An index is built by one process: here the service lives on the same processors, and would starve beside three.
 SETTINGS = {
     "shared_buffers": "512MB",
     "max_wal_size": "8GB",
     "max_connections": "120",
+    "max_parallel_maintenance_workers": "0",
     "logging_collector": "on",
     "log_destination": "jsonlog",
     "log_rotation_size": "0",

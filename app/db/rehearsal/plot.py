@@ -34,7 +34,7 @@ def write_plot(report: Report, file: Path) -> None:
     if file.suffix == ".png":
         import resvg_py
 
-        file.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2)))
+        file.write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2, sans_serif_family="DejaVu Sans")))
     else:
         file.write_text(svg)
 

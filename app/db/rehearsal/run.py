@@ -1,6 +1,7 @@
 """A rehearsal from its beginning to its report."""
 
 import asyncio
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -36,6 +37,7 @@ HAS_POSTS = text("SELECT to_regclass('posts') IS NOT NULL")
 # Enough that no row is asked for too often; not all, for a million rows needn't be read for it.
 POSTS = text("SELECT id::text FROM posts WHERE published_at IS NOT NULL ORDER BY id DESC LIMIT 2000")
 AUTHORS = text("SELECT DISTINCT author_id::text FROM (SELECT author_id FROM posts LIMIT 20000) AS seen LIMIT 1000")
+LOWEST = 19  # priority
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ async def migrate(root: Path, url: URL, target: str) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
+        # In a release it runs on another machine than the service: its start mustn't take the service's processor.
+        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
         output, _ = await process.communicate()
     finally:
         if process.returncode is None:
