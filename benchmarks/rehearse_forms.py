@@ -87,7 +87,7 @@ def add(project: Project, form: str) -> None:
 
 def cells(outcome: Outcome) -> list[str]:
     if not outcome.report:
-        return [outcome.errors.strip().splitlines()[-1], *["-"] * 6]
+        return [(outcome.errors.strip() or "no answer").splitlines()[-1], *["-"] * 6]
     leg = outcome.report["legs"][0]
     phases: dict[str, Any] = leg["phases"]
     locks = [lock for each in leg["statements"] for lock in each["locks"] if lock["table"] == "posts"]
