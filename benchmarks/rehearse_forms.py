@@ -9,12 +9,15 @@ code, on a copy of one database that is filled once. Prints a table in Markdown;
 import argparse
 import asyncio
 import json
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy.engine import URL
 
 from app.db.gate import execute
@@ -33,12 +36,14 @@ SAFE = {
     ),
     "safe: backfill": "safe_ops.batched_backfill('posts', {'language': \"'de'\"})",
 }
+# With a transaction that has read the table and stays open for a minute, for which the lock has to wait.
+BLOCKED = "add column, blocked for 60 s"
 QUICK = {"add column": "ALTER TABLE posts ADD COLUMN pinned boolean DEFAULT false NOT NULL"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join([*NAIVE, *QUICK, *SAFE]))
+    parser.add_argument("forms", nargs="*", metavar="FORM", help=", ".join([*NAIVE, *QUICK, BLOCKED, *SAFE]))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rate", default="200")
     parser.add_argument("--reports", type=Path, default=Path(tempfile.gettempdir()))
@@ -47,9 +52,11 @@ def main() -> None:
         project = copied(folder / "filled")
         project.add("language", LANGUAGE)
         asyncio.run(prepare(project, filled, given.rows))
-        print("| form | stall | failed | p99 before | during | after | lock on posts, held | rewritten |")
-        print("|---|---|---|---|---|---|---|---|", flush=True)
-        for number, form in enumerate(given.forms or [*NAIVE, *QUICK, *SAFE]):
+        print(
+            "| form | longest wait for a lock | longest request | failed | p99 before | during | after | lock, held | rewritten |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|", flush=True)
+        for number, form in enumerate(given.forms or [*NAIVE, *QUICK, BLOCKED, *SAFE]):
             with copy(filled, f"form_{number}") as url:
                 outcome = rehearsed(form, copied(folder / str(url.database)), folder, url, given.rate)
             (given.reports / f"rehearsal {form.replace(':', '')}.json").write_text(json.dumps(outcome.report, indent=2))
@@ -75,25 +82,40 @@ def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str) ->
     add(project, form)
     where = url.render_as_string(hide_password=False)
     arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate)
-    return finish(start(project.root, folder, *arguments), patience=3600)
+    process = start(project.root, folder, *arguments)
+    if form == BLOCKED:
+        block(process, url)
+    return finish(process, patience=3600)
+
+
+def block(process: subprocess.Popen[str], url: URL) -> None:
+    """Keeps a transaction open on the table for a minute from the start of the migration."""
+    for line in process.stderr or ():
+        if "migrating" in line:
+            break
+    with psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
+        connection.execute("SELECT FROM posts LIMIT 1")
+        time.sleep(60)
 
 
 def add(project: Project, form: str) -> None:
     if form in SAFE:
         project.add_steps(form.replace("safe: ", "safe "), "from app.db import safe_ops", SAFE[form])
     else:
-        project.add(form, (NAIVE | QUICK)[form])
+        project.add(form, (NAIVE | QUICK)[form.partition(",")[0]])
 
 
 def cells(outcome: Outcome) -> list[str]:
     if not outcome.report:
-        return [(outcome.errors.strip() or "no answer").splitlines()[-1], *["-"] * 6]
+        return [(outcome.errors.strip() or "no answer").splitlines()[-1], *["-"] * 7]
     leg = outcome.report["legs"][0]
     phases: dict[str, Any] = leg["phases"]
     locks = [lock for each in leg["statements"] for lock in each["locks"] if lock["table"] == "posts"]
     longest = max(locks, key=lambda lock: lock["seconds"], default=None)
     rewritten = sorted({table for each in leg["statements"] for table in each["rewrote"]})
+    waits = [lock["longest_wait"] for each in leg["statements"] for lock in each["locks"]]
     return [
+        milliseconds(max(waits, default=0)),
         milliseconds(leg["stall"]),
         f"{sum(phase['failed'] for phase in phases.values())} of {sum(phase['requests'] for phase in phases.values())}",
         *(milliseconds(phases[name]["p99"]) for name in ("before", "during", "after")),
