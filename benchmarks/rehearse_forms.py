@@ -53,7 +53,8 @@ def main() -> None:
         project.add("language", LANGUAGE)
         asyncio.run(prepare(project, filled, given.rows))
         print(
-            "| form | longest wait for a lock | longest request | failed | p99 before | during | after | lock, held | rewritten |"
+            "| form | longest wait for a lock | longest request | failed | p99 before | during | after "
+            "| lock, held | rewritten |"
         )
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
         for number, form in enumerate(given.forms or [*NAIVE, *QUICK, BLOCKED, *SAFE]):
