@@ -13,8 +13,12 @@ import pytest
 from sqlalchemy.engine import URL
 
 from app.db import migrations
+from app.db.gate import execute
 from app.db.rehearsal.errors import RehearsalError
+from app.db.rehearsal.journal import Journal, prepare
+from app.db.rehearsal.place import scratch_database
 from app.db.rehearsal.plan import git
+from app.db.rehearsal.watch import ROLE
 from tests.support.rehearsals import LANGUAGE, NAIVE, Project, copied, finish, rehearse, start
 from tests.support.server import Clone
 
@@ -124,6 +128,28 @@ def test_deployed_code_that_the_new_schema_breaks_is_caught(project: Project, pl
     assert "read a post" in failed
     trees = subprocess.run([*git, "worktree", "list"], check=True, capture_output=True, text=True).stdout
     assert len(trees.splitlines()) == 1
+
+
+async def test_the_log_knows_the_locks_that_are_too_short_to_be_sampled(place: Path) -> None:
+    with scratch_database(place) as url:
+        await execute(url, "CREATE TABLE posts (id int)")
+        await prepare(url)
+        log = Journal(url)
+        await log.open()
+        for statement in (
+            "CREATE INDEX CONCURRENTLY one ON posts (id)",
+            "CREATE INDEX two ON posts (id)",
+            "REINDEX TABLE CONCURRENTLY posts",
+        ):
+            await execute(url.set(username=ROLE), statement)
+
+        found = {each.sql.partition(" posts")[0]: each.locks for each in await log.statements(0) if each.locks}
+
+    assert found == {
+        "CREATE INDEX CONCURRENTLY one ON": {"posts": "ShareUpdateExclusiveLock"},
+        "CREATE INDEX two ON": {"posts": "ShareLock"},
+        "REINDEX TABLE CONCURRENTLY": {"posts": "ShareUpdateExclusiveLock"},
+    }
 
 
 async def test_on_a_copy_what_the_migration_does_is_sampled(project: Project, place: Path, template: URL) -> None:

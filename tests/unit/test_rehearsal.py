@@ -127,7 +127,7 @@ def entry(pid: int, at: float, message: str, **fields: object) -> str:
 
 
 def note(pid: int, at: float, locks: list[tuple[int, str]], files: dict[int, int]) -> str:
-    return entry(pid, at, f"postern-rehearsal {json.dumps({'locks': locks, 'files': files})}")
+    return entry(pid, at, f"postern-rehearsal {json.dumps({'locks': locks, 'files': files, 'indexed': None})}")
 
 
 def test_the_log_tells_statements_their_locks_and_when_they_are_released() -> None:

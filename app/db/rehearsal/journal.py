@@ -19,6 +19,8 @@ from sqlalchemy.pool import NullPool
 from app.db.rehearsal.watch import ROLE, TABLES, WEAKEST, strength
 
 NOTE = "postern-rehearsal "
+# The least that making an index takes; one made CONCURRENTLY has let go of it when the trigger looks.
+CONCURRENT = "ShareUpdateExclusiveLock"
 
 NOTE_LOCKS = """
     CREATE FUNCTION postern_rehearsal.note() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -26,7 +28,9 @@ NOTE_LOCKS = """
         RAISE LOG 'postern-rehearsal %', json_build_object(
             'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
                       WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted),
-            'files', (SELECT json_object_agg(oid, relfilenode::bigint) FROM pg_class WHERE relkind IN ('r', 'm'))
+            'files', (SELECT json_object_agg(oid, relfilenode::bigint) FROM pg_class WHERE relkind IN ('r', 'm')),
+            'indexed', (SELECT json_agg(DISTINCT indrelid::bigint) FROM pg_event_trigger_ddl_commands() AS command
+                        JOIN pg_index ON indexrelid = objid AND classid = 'pg_class'::regclass)
         );
     END $$
 """
@@ -140,6 +144,7 @@ class _Session:
         if message.startswith(NOTE):
             note = json.loads(message.removeprefix(NOTE))
             self._note_locks(note["locks"] or [])
+            self._note_locks([(table, CONCURRENT) for table in note["indexed"] or []])
             self._note_files(note["files"])
         elif duration := _DURATION.match(message):
             seconds = float(duration[1]) / 1000
@@ -150,7 +155,7 @@ class _Session:
             self._end(entry.get("statement", "(the session)"), at, message)
         self._last = at
 
-    def _note_locks(self, locks: list[tuple[int, str]]) -> None:
+    def _note_locks(self, locks: Iterable[tuple[int, str]]) -> None:
         for relation, mode in locks:
             table = self._tables.get(relation)
             if table and strength(mode) > strength(self._held.get(table.name, WEAKEST)):
