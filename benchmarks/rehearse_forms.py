@@ -3,12 +3,13 @@
     .venv/bin/python -m benchmarks.rehearse_forms --rows 1000000 --rate 200 [FORM…]
 
 Each form is a revision of its own in a copy of the project, run by `postern db rehearse` under this checkout's
-code, on a copy of one database that is filled once. Prints a table in Markdown; the reports stay in --reports.
+code, on a copy of one database that is filled once. Prints a table in Markdown; reports and plots stay in --reports.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -49,9 +50,9 @@ def main() -> None:
     parser.add_argument("--reports", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
     with place.folder() as folder, place.scratch_database(folder) as filled:
-        project = copied(folder / "filled")
-        project.add("language", LANGUAGE)
-        asyncio.run(prepare(project, filled, given.rows))
+        deployed = copied(folder / "filled")
+        deployed.add("language", LANGUAGE)
+        asyncio.run(prepare(deployed, filled, given.rows))
         print(
             "| form | longest wait for a lock | longest request | failed | p99 before | during | after "
             "| lock, held | rewritten |"
@@ -59,8 +60,10 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|---|---|", flush=True)
         for number, form in enumerate(given.forms or [*NAIVE, *QUICK, BLOCKED, *SAFE]):
             with copy(filled, f"form_{number}") as url:
-                outcome = rehearsed(form, copied(folder / str(url.database)), folder, url, given.rate)
-            (given.reports / f"rehearsal {form.replace(':', '')}.json").write_text(json.dumps(outcome.report, indent=2))
+                report = given.reports / f"rehearsal {form.replace(':', '')}.json"
+                project = copied(folder / str(url.database))
+                outcome = rehearsed(form, project, folder, url, given.rate, report.with_suffix(".svg"))
+            report.write_text(json.dumps(outcome.report, indent=2))
             print(f"| {form} | {' | '.join(cells(outcome))} |", flush=True)
 
 
@@ -74,15 +77,16 @@ async def prepare(project: Project, url: URL, rows: int) -> None:
 def copy(filled: URL, name: str) -> Iterator[URL]:
     server = filled.set(database="postgres")
     asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {filled.database} STRATEGY file_copy"))
+    os.sync()  # or the copy would still be on its way to the disk while the form is measured
     yield filled.set(database=name)
     asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str) -> Outcome:
+def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str, plot: Path) -> Outcome:
     deployed = project.add("language", LANGUAGE)
     add(project, form)
     where = url.render_as_string(hide_password=False)
-    arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate)
+    arguments = ("--code", "checkout", "--from", deployed, "--url", where, "--rate", rate, "--plot", str(plot))
     process = start(project.root, folder, *arguments)
     if form == BLOCKED:
         block(process, url)

@@ -4,6 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -40,15 +42,33 @@ END_LEFTOVERS = text("""
     WHERE datname = current_database() AND application_name = :runner
 """)
 BLOCKERS = text("""
-    SELECT DISTINCT pid, application_name, state, backend_type,
+    SELECT DISTINCT pid, application_name, state, backend_type, xact_start,
            extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age
     FROM unnest(pg_blocking_pids(CAST(:pid AS integer))) AS blocking (pid) LEFT JOIN pg_stat_activity USING (pid)
     ORDER BY pid
 """)
+STILL_OPEN = text("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = :pid AND xact_start = :began)")
 
 TOO_SLOW = "57014"  # a busy server's answer came too late; the connection is as good as before
 
 type Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A session in the way, described; never with its query, which may hold data. `began` is its transaction's start,
+    as far as we may see it: while that is open, it keeps its locks.
+    """
+
+    pid: int
+    began: datetime | None
+    description: str
+
+    def __str__(self) -> str:
+        return self.description
+
+    async def is_open(self, connection: AsyncConnection) -> bool:
+        return bool(await connection.scalar(STILL_OPEN, {"pid": self.pid, "began": self.began}))
 
 
 class Watch:
@@ -59,8 +79,8 @@ class Watch:
         self._report = report
         self._waiting_since: float | None = None
         self._mentioned: set[int] = set()
-        self.blockers: list[str] = []
-        """Those of the last sample that had any, described; never with their queries, which may hold data."""
+        self.blockers: list[Blocker] = []
+        """Those of the last sample that had any."""
 
     async def follow(self, pid: int, interval: float) -> None:
         """Samples until it is cancelled. Raises CommandError when its connection is lost, and with it the lock."""
@@ -74,7 +94,7 @@ class Watch:
                     "the connection that holds the migration lock was lost, so this run stopped: run it again"
                 ) from error
             if rows:
-                self.blockers = [_describe(row) for row in rows]
+                self.blockers = [Blocker(row.pid, row.xact_start, _describe(row)) for row in rows]
             self._mention_long_wait({row.pid for row in rows})
             await asyncio.sleep(interval)
 
@@ -85,7 +105,7 @@ class Watch:
         self._waiting_since = self._waiting_since or monotonic()
         if monotonic() - self._waiting_since >= LONG_WAIT and pids != self._mentioned:
             self._mentioned = pids
-            self._report(f"waiting for {'; '.join(self.blockers)}")
+            self._report(f"waiting for {'; '.join(map(str, self.blockers))}")
 
 
 @asynccontextmanager

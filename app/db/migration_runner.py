@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from app.core.config import Settings
 from app.core.errors import DomainError
 from app.db.errors import first_line, sqlstate, translated_errors
-from app.db.migration_lock import ENDURING, RUNNER, Report, Watch, migration_lock
+from app.db.migration_lock import ENDURING, RUNNER, Blocker, Report, Watch, migration_lock
 from app.db.migration_plan import Phase, Plan, make_plan
 from app.db.safe_ops.backfill import forget_positions
 from app.db.safe_ops.steps import Pace, timeouts
@@ -35,6 +35,7 @@ from app.db.session import connect_args
 type Steps = Callable[[tuple[str, ...], MigrationContext], list[RevisionStep]]
 
 LONGEST_DELAY = 30.0
+POLL = 0.25
 # What waiting for others ends in, and what another try may overcome.
 BLOCKED = {"55P03": "a lock wasn't free in time", "40P01": "a deadlock"}
 
@@ -198,20 +199,43 @@ class Runner:
             except DBAPIError as error:
                 if sqlstate(error) not in BLOCKED:
                     raise
-                failed, done = (failed + 1 if self._pace.done == done else 1), self._pace.done
-                await self._wait_or_give_up(failed, error)
+                failed, done = (failed if self._pace.done == done else 0), self._pace.done
+                failed = await self._wait_or_give_up(failed + 1, error)
 
-    async def _wait_or_give_up(self, failed: int, error: DBAPIError) -> None:
+    async def _wait_or_give_up(self, failed: int, error: DBAPIError) -> int:
+        """Returns how many attempts have failed when the next is due. While the transaction that was in the way is
+        known to be open, an attempt would only stall traffic again: it fails untried, except the last.
+        """
         attempts = self._settings.migration_attempts
-        step = self._plan.pending[0] if self._plan.pending else "alembic_version"
-        blockers = "; ".join(self._watch.blockers) or "unknown (gone before it was looked at)"
-        reason = f"{BLOCKED[sqlstate(error) or '']}; blocked by {blockers}"
-        if failed >= attempts:
-            raise CommandError(f"{step}: gave up after attempt {failed} of {attempts}: {reason}") from error
-        delay = min(LONGEST_DELAY, self._settings.migration_retry_delay * 2 ** (failed - 1))
-        delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter guards no secret
-        self._report(f"{step}: attempt {failed} of {attempts}: {reason}; again in {delay:.1f} s")
-        await asyncio.sleep(delay)
+        blockers = self._watch.blockers
+        names = "; ".join(map(str, blockers)) or "unknown (gone before it was looked at)"
+        reason = f"{BLOCKED[sqlstate(error) or '']}; blocked by {names}"
+        while True:
+            step = self._plan.pending[0] if self._plan.pending else "alembic_version"
+            if failed >= attempts:
+                raise CommandError(f"{step}: gave up after attempt {failed} of {attempts}: {reason}") from error
+            delay = min(LONGEST_DELAY, self._settings.migration_retry_delay * 2 ** (failed - 1))
+            delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter guards no secret
+            self._report(f"{step}: attempt {failed} of {attempts}: {reason}; again in {delay:.1f} s")
+            if not await self._outlast(blockers, delay) or failed + 1 == attempts:
+                return failed
+            failed += 1
+            reason = f"not tried, for the transaction of pid {blockers[0].pid} is still open"
+
+    async def _outlast(self, blockers: list[Blocker], delay: float) -> bool:
+        """Whether one of them is still open after `delay`. Once none is, that ends early, but never before the
+        requests that queued behind the last attempt had time to flow off.
+        """
+        began, shortest = monotonic(), min(delay, self._settings.migration_retry_delay)
+        while (waited := monotonic() - began) < delay:
+            if waited >= shortest and not await self._is_any_open(blockers):
+                return False
+            await asyncio.sleep(min(POLL, delay - waited))
+        return await self._is_any_open(blockers)
+
+    async def _is_any_open(self, blockers: list[Blocker]) -> bool:
+        async with self._connection.begin():
+            return any([await blocker.is_open(self._connection) for blocker in blockers])
 
 
 async def _while_watched(work: Coroutine[Any, Any, None], watch: Coroutine[Any, Any, None]) -> None:

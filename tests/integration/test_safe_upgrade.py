@@ -171,6 +171,31 @@ async def test_traffic_passes_while_a_migration_waits_for_an_open_transaction(
     assert "count" not in said[0], "a query's text may hold data"
 
 
+async def test_traffic_is_stalled_once_by_a_transaction_that_stays_open(revisions: Revisions, url: URL) -> None:
+    revisions.add("column", ADD_COLUMN)
+    said: list[str] = []
+    with on_change(lambda *_: None) as changes:
+        async with open_transaction(url, READ) as blocker:
+            upgrading = asyncio.create_task(upgrade(revisions, url, said=said, migration_attempts=1000))
+            await spoken(said, f"attempt 4 of 1000: not tried, for the transaction of pid {blocker} is still open")
+        await upgrading
+    assert sum(change.startswith("ALTER TABLE posts") for change in changes) == 2
+
+
+async def test_a_migration_goes_on_as_soon_as_nobody_is_in_its_way(
+    revisions: Revisions, url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.db.migration_runner.random.uniform", lambda *_: 6000)
+    revisions.add("column", ADD_COLUMN)
+    said: list[str] = []
+    async with open_transaction(url, READ):
+        upgrading = asyncio.create_task(upgrade(revisions, url, said=said))
+        await spoken(said, "again in 60.0 s")
+    async with asyncio.timeout(20):
+        await upgrading
+    assert await execute(url, HAS_COLUMN) == (True,)
+
+
 async def test_a_migration_that_never_gets_its_lock_gives_up_in_one_line(revisions: Revisions, url: URL) -> None:
     revisions.add("column", ADD_COLUMN)
     said: list[str] = []

@@ -53,10 +53,11 @@ def batched_backfill(
 ) -> None:
     """UPDATE `table` SET `values` (column to SQL expression) WHERE `where`, `batch` keys at a time.
 
-    Each batch is one statement and one transaction, with row locks only. Between two it sleeps `pause` seconds,
-    and for as long as a replica is more than MIGRATION_MAX_REPLICATION_LAG_MB behind. `key` is the primary key,
-    in its order. Rows that are written behind the position meanwhile aren't visited: the code or a default has to
-    fill them by then. Raises CommandError when a key column doesn't exist, or a replica doesn't catch up.
+    Each batch is one statement and one transaction, with row locks only. Between two it sleeps `pause` seconds, or as
+    long as the batch took when that is more: a server that is slow has enough to do. It also waits for as long as a
+    replica is more than MIGRATION_MAX_REPLICATION_LAG_MB behind. `key` is the primary key, in its order. Rows that are
+    written behind the position meanwhile aren't visited: the code or a default has to fill them by then.
+    Raises CommandError when a key column doesn't exist, or a replica doesn't catch up.
     """
     keys = [key] if isinstance(key, str) else list(key)
     with own_transactions() as steps:
@@ -107,11 +108,11 @@ class _Backfill:
         types = [self._type(key) for key in self.keys]
         with _Bar(self.steps, self.table) as bar:
             while not position.is_done:
-                last = {f"last_{n}": value for n, value in enumerate(position.last_key or [])}
+                began, last = monotonic(), {f"last_{n}": value for n, value in enumerate(position.last_key or [])}
                 position = self.steps.require(self._batch(types, is_first=not last), name=name, **last)
                 self.steps.pace.done += 1
                 bar.show(position.seen)
-                self._throttle(0 if position.is_done else pause)
+                self._throttle(0 if position.is_done else max(pause, monotonic() - began))
         self.steps.set(**timeouts(settings))
         self.steps.pace.report(f"backfill of {self.table}: {position.changed} of {position.seen} rows changed")
 
