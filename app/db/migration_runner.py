@@ -217,18 +217,18 @@ class Runner:
             delay = min(LONGEST_DELAY, self._settings.migration_retry_delay * 2 ** (failed - 1))
             delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter guards no secret
             self._report(f"{step}: attempt {failed} of {attempts}: {reason}; again in {delay:.1f} s")
-            if not await self._outlast(blockers, delay) or failed + 1 == attempts:
+            if not await self._outlast(blockers, delay, failed) or failed + 1 == attempts:
                 return failed
             failed += 1
             reason = f"not tried, for the transaction of pid {blockers[0].pid} is still open"
 
-    async def _outlast(self, blockers: list[Blocker], delay: float) -> bool:
-        """Whether one of them is still open after `delay`. Once none is, that ends early, but never before the
-        requests that queued behind the last attempt had time to flow off.
+    async def _outlast(self, blockers: list[Blocker], delay: float, failed: int) -> bool:
+        """Whether one of them is still open after `delay`. Once none is, that ends early, but not before the requests
+        that queued behind the last attempt had time to flow off; the more often somebody was in the way, the longer.
         """
-        began, shortest = monotonic(), min(delay, self._settings.migration_retry_delay)
+        began, shortest = monotonic(), self._settings.migration_retry_delay * failed
         while (waited := monotonic() - began) < delay:
-            if waited >= shortest and not await self._is_any_open(blockers):
+            if blockers and waited >= shortest and not await self._is_any_open(blockers):
                 return False
             await asyncio.sleep(min(POLL, delay - waited))
         return await self._is_any_open(blockers)

@@ -31,7 +31,6 @@ LIMITS: dict[str, Any] = {
     for action in ("sign_in", "reset", "registration")
     for kind in ("address", "account")
 }
-CHEAP: dict[str, Any] = {"password_time_cost": 1, "password_memory_kib": 8}
 
 # What each kind of attempt is limited by, and a request that makes one.
 ATTEMPTS = [
@@ -45,7 +44,7 @@ STORAGES = pytest.mark.parametrize("storage", [None, "async+memory://"], ids=["d
 
 def use_limits(app: FastAPI, **settings: Any) -> None:
     """Turns the limits on: wide but for those named here."""
-    chosen = make_settings(rate_limits=True, **(LIMITS | CHEAP | settings))
+    chosen = make_settings(rate_limits=True, **(LIMITS | settings))
     resources = make_resources(chosen)
     app.dependency_overrides[get_settings] = lambda: chosen
     app.dependency_overrides[get_resources] = lambda: resources
@@ -255,7 +254,7 @@ async def test_a_duplicate_registration_counts(app: FastAPI) -> None:
 
 async def test_limits_can_be_turned_off(app: FastAPI, connection: AsyncConnection) -> None:
     use_limits(app, rate_limit_sign_in_address="1/hour")
-    settings = make_settings(rate_limits=False, rate_limit_sign_in_address="1/hour", **CHEAP)
+    settings = make_settings(rate_limits=False, rate_limit_sign_in_address="1/hour")
     app.dependency_overrides[get_settings] = lambda: settings
     async with client_at(app, "203.0.113.7") as client:
         answers = [await attempt(client, "/token", "data", "ada@example.com") for _ in range(3)]
@@ -265,7 +264,7 @@ async def test_limits_can_be_turned_off(app: FastAPI, connection: AsyncConnectio
 
 
 async def test_the_count_outlives_the_rollback_of_what_it_refused(live_url: URL) -> None:
-    limits = LIMITS | CHEAP | {"rate_limit_registration_account": "1/hour"}
+    limits = LIMITS | {"rate_limit_registration_account": "1/hour"}
     async with running(live_url, rate_limits=True, **limits) as app, client_at(app, "203.0.113.7") as client:
         ask(live_url, "CREATE RULE nobody AS ON INSERT TO audit_events DO INSTEAD SELECT 1 / 0")
         failed = await attempt(client, USERS, "json", "ada@example.com")
@@ -277,7 +276,7 @@ async def test_the_count_outlives_the_rollback_of_what_it_refused(live_url: URL)
 
 async def test_of_two_hundred_attempts_at_two_workers_exactly_the_limit_is_allowed(live_url: URL) -> None:
     # Many requests share few connections: here the queue may be as long as it takes.
-    settings = LIMITS | CHEAP | {"rate_limit_sign_in_account": "20/hour", "db_pool_timeout": 300, "db_lock_timeout": 60}
+    settings = LIMITS | {"rate_limit_sign_in_account": "20/hour", "db_pool_timeout": 300, "db_lock_timeout": 60}
     settings |= {"db_statement_timeout": 60, "db_connect_timeout": 60, "password_concurrency": 4}
     async with (
         running(live_url, rate_limits=True, **settings) as one,

@@ -29,6 +29,9 @@ def make_settings(url: URL | None = None, **values: Any) -> Settings:
         "secret_keys": {"test": SECRET},
         "log_format": "json",
         "rate_limits": False,
+        # What hashing costs is the same promise at any price, and thousands of tests would pay it.
+        "password_time_cost": 1,
+        "password_memory_kib": 8,
     }
     return load_settings(_env_file=None, **(defaults | values))
 

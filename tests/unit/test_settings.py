@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from argon2 import Type, extract_parameters
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
+from app.core.security import Passwords
 from tests.support.laws import ROOT
 
 PASSWORD = "hunter2-and-more"
@@ -39,6 +41,12 @@ def test_without_any_setting_it_is_development() -> None:
     assert settings.environment == "development"
     assert settings.database_url is None
     assert list(settings.secret_keys) == ["development"]
+
+
+async def test_hashing_a_password_costs_what_owasp_asks_for() -> None:
+    hashed = extract_parameters(await Passwords(load_settings()).hash(PASSWORD))
+
+    assert (hashed.type, hashed.time_cost, hashed.memory_cost, hashed.parallelism) == (Type.ID, 2, 19 * 1024, 1)
 
 
 @pytest.mark.parametrize(
