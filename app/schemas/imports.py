@@ -10,6 +10,9 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from app.schemas.posts import Body, Slug, Title
 from app.schemas.users import Email, Name
 
+_NO_DATE = datetime(1, 1, 1, tzinfo=UTC)  # Go's zero time: Hugo writes it where there is no date
+# Far from the ends of Python's calendar: asyncpg takes those for the infinities, which have no place on the wire.
+_YEARS = range(1000, 9999)
 _DAY_IN_PATH = re.compile(r"(?:^|/)(\d{4})[/-](\d{2})[/-](\d{2})(?=[/-])")
 
 
@@ -24,16 +27,30 @@ def _as_author(value: Any) -> Any:
 def _as_moment(value: Any) -> Any:
     """A day without a time is its midnight, and a time without a zone is UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        try:
-            return moment.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("not between the years 1 and 9999") from None
-    if isinstance(value, int | float):
+        value = _parsed(value.strip())
+    elif isinstance(value, int | float):
         raise ValueError("a number; write a date such as 2016-09-29")  # Pydantic would take 2016 for seconds of 1970
-    return datetime.combine(value, time(), UTC) if isinstance(value, date) else value
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time(), UTC)
+    return _in_utc(value) if isinstance(value, datetime) else value
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a date; write one such as 2016-09-29 or 2016-09-29T10:00:00Z") from None
+
+
+def _in_utc(moment: datetime) -> datetime | None:
+    """None for the date that stands for none."""
+    with suppress(OverflowError):
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment == _NO_DATE:
+            return None
+        if moment.year in _YEARS:
+            return moment
+    raise ValueError(f"not between the years {_YEARS[0]} and {_YEARS[-1]}")
 
 
 def day_in_path(path: str) -> datetime | None:
@@ -41,7 +58,7 @@ def day_in_path(path: str) -> datetime | None:
     if found := _DAY_IN_PATH.search(path):
         year, month, day = map(int, found.groups())
         with suppress(ValueError):  # digits that are no date
-            return datetime(year, month, day, tzinfo=UTC)
+            return datetime(year, month, day, tzinfo=UTC) if year in _YEARS else None
     return None
 
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.cli.main import run as main
 from app.db.gate import execute
+from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
 from tests.support.server import Clone
 
@@ -57,8 +58,8 @@ def folder(tmp_path: Path) -> Path:
 def run(database: URL, folder: Path) -> Callable[..., tuple[int, list[str]]]:
     """Runs the command on the folder, or on another path; returns its exit code and the lines of its report."""
 
-    def run(*arguments: str, path: Path = folder) -> tuple[int, list[str]]:
-        environment = {"DATABASE_URL": database.render_as_string(hide_password=False)}
+    def run(*arguments: str, path: Path = folder, url: URL = database) -> tuple[int, list[str]]:
+        environment = {"DATABASE_URL": url.render_as_string(hide_password=False)}
         result = CliRunner().invoke(app, ["import", str(path), *arguments], env=environment)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result.exit_code, result.stdout.splitlines()
@@ -195,6 +196,47 @@ def test_a_post_has_the_date_of_its_front_matter_or_of_its_path(
 
     [post] = posts().values()
     assert post["published_at"] == date
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00Z", "0001-01-01", "'0001-01-01 00:00:00 +0000'"])
+def test_the_zero_time_of_go_is_no_date(
+    folder: Path, run: Callable[..., Any], posts: Callable[..., Any], date: str
+) -> None:
+    front_matter(folder, "2016/09/29/first.md", "title: First", "author: Ada", f"date: {date}")
+    front_matter(folder, "0001/01/01/second.md", "title: Second", "author: Ada", f"date: {date}")
+    front_matter(folder, "third.md", "title: Third", "author: Ada", f"date: {date}")
+
+    assert run() == (
+        0,
+        [
+            "2 without a date: published at the time of their first import",
+            "3 created, 0 updated, 0 unchanged, 0 skipped",
+        ],
+    )
+    assert run()[1][-1] == "0 created, 0 updated, 3 unchanged, 0 skipped"
+    assert posts()["2016/09/29/first"]["published_at"] == "2016-09-29T00:00:00Z"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_oldest_and_the_latest_date_are_served_and_recognised_again(
+    database: URL, folder: Path, run: Callable[..., Any], driver: str
+) -> None:
+    """Beyond them are dates that one of the drivers takes for infinities."""
+
+    async def pages(url: URL) -> list[str]:
+        async with running(url) as api, client_of(api) as client:
+            first = (await client.get("/api/v1/posts", params={"limit": "1"})).json()
+            last = (await client.get("/api/v1/posts", params={"limit": "1", "cursor": first["next_cursor"]})).json()
+            return [item["published_at"] for page in (first, last) for item in page["items"]]
+
+    front_matter(folder, "1.md", "title: One", "author: Ada", "date: 1000-01-01T00:00:00Z")
+    front_matter(folder, "2.md", "title: Two", "author: Ada", "date: 9998-12-31T23:59:59.999999Z")
+    url = database.set(drivername=f"postgresql+{driver}")
+    assert run(url=url)[0] == 0
+
+    assert run(url=url)[1][-1] == "0 created, 0 updated, 2 unchanged, 0 skipped"
+
+    assert asyncio.run(pages(url)) == ["9998-12-31T23:59:59.999999Z", "1000-01-01T00:00:00Z"]
 
 
 def test_digits_in_a_path_that_are_no_date_are_just_digits(
@@ -370,9 +412,11 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
     ("large.md", f"---\ntitle: t\nauthor: Ada\n---\n{'x' * 1_000_001}", "body: String should have at most 1000000"),
     ("nobody.md", "---\ntitle: First\n---\n", "authors: Field required"),
     ("mail.md", "---\ntitle: t\nauthor: {name: Ada, email: ada}\n---\n", "author.0.email: value is not a valid email"),
-    ("soon.md", "---\ntitle: t\nauthor: Ada\ndate: soon\n---\n", "date: Value error, Invalid isoformat string"),
+    ("soon.md", "---\ntitle: t\nauthor: Ada\ndate: soon\n---\n", "date: Value error, not a date; write one such as"),
     ("year.md", "---\ntitle: t\nauthor: Ada\ndate: 2016\n---\n", "date: Value error, a number"),
     ("ago.md", "---\ntitle: t\nauthor: Ada\ndate: 0001-01-01T00:00:00+05:00\n---\n", "date: Value error, not between"),
+    ("old.md", "---\ntitle: t\nauthor: Ada\ndate: 0999-12-31\n---\n", "date: Value error, not between the years 1000 and"),
+    ("end.md", "---\ntitle: t\nauthor: Ada\ndate: 9999-01-01\n---\n", "date: Value error, not between the years 1000 and"),
     ("nul.md", "---\ntitle: t\nauthor: Ada\n---\nnul \0\n", "body: String should match pattern"),
     ("a space.md", "---\ntitle: t\nauthor: Ada\n---\n", "path: String should match pattern"),
 ]
