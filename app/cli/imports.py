@@ -70,6 +70,8 @@ def _print(report: ImportReport, *, dry_run: bool) -> None:
         typer.echo(f"skipped {source}: {reason}")
     if report.undated:
         typer.echo(f"{report.undated} without a date: published at the time of their first import")
+    if report.future:
+        typer.echo(f"{report.future} dated in the future: published at once, under that date")
     if report.ignored_fields:
         fields = ", ".join(f"{name} ({files})" for name, files in report.ignored_fields.most_common())
         typer.echo(f"front matter without a place here, not imported: {fields}")

@@ -81,16 +81,19 @@ class ImportedPost(BaseModel):
     slug: Slug = Field(validation_alias=AliasChoices("path", "slug"))
     body: Body = Field(validation_alias=AliasChoices("body", "content"))
     draft: bool = False
+    published: bool = True  # Jekyll's word for the same
     published_at: Annotated[datetime | None, BeforeValidator(_as_moment)] = Field(
         default=None, validation_alias=AliasChoices("date", "published_at")
     )
 
     @model_validator(mode="after")
-    def _date_from_path(self) -> "ImportedPost":
+    def _completed(self) -> "ImportedPost":
+        self.draft = self.draft or not self.published
         self.published_at = self.published_at or day_in_path(self.slug)
         return self
 
 
-KNOWN_FIELDS = frozenset(
-    {"title", "authors", "author", "path", "slug", "body", "content", "draft", "date", "published_at"}
+TEXT_FIELDS = frozenset({"body", "content"})
+KNOWN_FIELDS = TEXT_FIELDS | frozenset(
+    {"title", "authors", "author", "path", "slug", "draft", "published", "date", "published_at"}
 )

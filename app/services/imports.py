@@ -27,6 +27,7 @@ class ImportReport:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     ignored_fields: Counter[str] = field(default_factory=Counter)
     undated: int = 0
+    future: int = 0
 
     def skip(self, source: Source, reason: str) -> None:
         self.actions["skipped"] += 1
@@ -77,8 +78,10 @@ class ImportService:
     def _count(self, source: Source, action: Action) -> None:
         self.report.actions[action] += 1
         self.report.ignored_fields.update(source.ignored)
-        if source.post and source.post.published_at is None and not source.post.draft:
-            self.report.undated += 1
+        if source.post and not source.post.draft:
+            date = source.post.published_at
+            self.report.undated += date is None
+            self.report.future += date is not None and date > datetime.now(UTC)
 
     async def _store(self, sources: Sequence[Source]) -> list[Action]:
         actions: list[Action] = []

@@ -158,6 +158,7 @@ def test_one_markdown_file_can_be_imported_alone(
         ("blog/first/index.md", [], "blog/first"),
         ("blog/first/index.md", ["slug: other"], "blog/other"),
         ("blog/first.markdown", [], "blog/first"),
+        ("blog/first.MD", [], "blog/first"),
         ("_posts/2016-09-29-first.md", [], "_posts/2016-09-29-first"),
     ],
 )
@@ -274,6 +275,49 @@ def test_a_draft_is_not_published(folder: Path, run: Callable[..., Any], posts: 
     assert posts(status="draft")["first"]["published_at"] is None
 
 
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("first.md", "published: false"),
+        ("_drafts/first.md", "layout: post"),
+        ("blog/_drafts/notes/first.md", "draft: false"),
+        ("_drafts/first.md", "published: true"),
+    ],
+)
+def test_what_jekyll_would_not_publish_is_a_draft(
+    folder: Path, run: Callable[..., Any], posts: Callable[..., Any], place: str, line: str
+) -> None:
+    front_matter(folder, place, "title: First", "author: Ada", "date: 2016-09-29", line)
+
+    assert run()[0] == 0
+    assert posts() == {}
+    assert [post["published_at"] for post in posts(status="draft").values()] == [None]
+
+    assert run(path=(folder / place).parent)[0] == 0
+    assert posts() == {}
+
+
+def test_json_lines_may_be_unpublished_too(tmp_path: Path, run: Callable[..., Any], posts: Callable[..., Any]) -> None:
+    file = tmp_path / "posts.JSONL"
+    file.write_text(json.dumps({"title": "One", "author": "Ada", "path": "one", "body": "1", "published": False}))
+
+    assert run(path=file) == (0, ["1 created, 0 updated, 0 unchanged, 0 skipped"])
+
+    assert list(posts(status="draft")) == ["one"]
+
+
+def test_posts_dated_in_the_future_are_published_and_counted(
+    folder: Path, run: Callable[..., Any], posts: Callable[..., Any]
+) -> None:
+    front_matter(folder, "1.md", "title: One", "author: Ada", "date: 2999-01-01")
+    front_matter(folder, "2.md", "title: Two", "author: Ada", "date: 2999-01-01", "draft: true")
+    front_matter(folder, "3.md", "title: Three", "author: Ada", "date: 2016-01-01")
+
+    assert run()[1][:-1] == ["1 dated in the future: published at once, under that date"]
+
+    assert posts()["1"]["published_at"] == "2999-01-01T00:00:00Z"
+
+
 def test_sections_and_hidden_folders_are_no_posts(folder: Path, run: Callable[..., Any]) -> None:
     front_matter(folder, "_index.md", "title: Blog", "author: Ada")
     front_matter(folder, "notes/_index.md", "title: Notes", "author: Ada")
@@ -356,6 +400,18 @@ def test_a_body_is_kept_to_the_letter(
     assert run()[0] == 0
 
     assert [post["body"] for post in posts().values()] == [body, body]
+
+
+@pytest.mark.parametrize("field", ["body", "content"])
+def test_the_text_below_the_front_matter_is_the_body_whatever_the_front_matter_calls_so(
+    folder: Path, run: Callable[..., Any], posts: Callable[..., Any], field: str
+) -> None:
+    front_matter(folder, "1.md", "title: One", "author: Ada", "date: 2026-01-01", f"{field}: Not this.", body="This.\n")
+
+    report = run()[1]
+
+    assert report[0] == f"front matter without a place here, not imported: {field} (1)"
+    assert posts()["1"]["body"] == "This.\n"
 
 
 def test_running_it_twice_changes_nothing(database: URL, folder: Path, run: Callable[..., Any]) -> None:
