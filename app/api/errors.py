@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from app.core.context import request_id
 from app.core.errors import DomainError
 from app.core.logs import describe_error
-from app.schemas.problems import Fault, Problem
+from app.schemas.problems import Fault, Problem, in_words
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -100,10 +100,7 @@ def _methods(request: Request) -> set[str]:
 
 async def on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
-    faults = [
-        Fault(loc=list(fault["loc"]), code=fault["type"], detail=fault["msg"].removeprefix("Value error, "))
-        for fault in error.errors()
-    ]
+    faults = [Fault(loc=list(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in error.errors()]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)
 
 

@@ -26,10 +26,13 @@ class Entity(Output):
 
 # Constraints of the string itself, not validator functions: those would run before the stripping, lose the
 # constraints that fields add, and stay out of the contract.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+ANY_TEXT = r"^[^\x00]*$"
+ONE_LINE = r"^[^\x00\r\n]*$"
+
+Text = Annotated[str, StringConstraints(pattern=ANY_TEXT)]
 """Any text that PostgreSQL can store."""
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00\r\n]*$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=ONE_LINE)]
 """One line of text, without space around it."""
 
 

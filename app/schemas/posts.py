@@ -14,9 +14,11 @@ Title = Annotated[Line, Field(max_length=200, examples=["Notes on the Analytical
 Body = Annotated[
     Text, Field(max_length=1_000_000, description="Markdown.", examples=["It weaves *algebraic patterns*."])
 ]
+_SEGMENT = r"(\.{0,2}[\w~@+-]|\.{3})[\w.~@+-]*"  # not `.` or `..`: every client would resolve those
+SLUG = rf"^{_SEGMENT}(/{_SEGMENT})*$"
 Slug = Annotated[
     str,
-    StringConstraints(pattern=r"^[\w.~@+-]+(/[\w.~@+-]+)*$", max_length=300),
+    StringConstraints(pattern=SLUG, max_length=300),
     Field(description="The post's own path, unique among all posts.", examples=["1843/10/notes"]),
 ]
 

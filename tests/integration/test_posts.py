@@ -134,6 +134,11 @@ async def test_a_body_of_a_million_characters_arrives(client: httpx2.AsyncClient
         ("slug", ""),
         ("slug", "x" * 301),
         ("slug", "nul\0"),
+        ("slug", "."),
+        ("slug", ".."),
+        ("slug", "a/../b"),
+        ("slug", "a/."),
+        ("slug", "./a"),
         ("author_id", "nobody"),
         ("draft", "perhaps"),
         ("titel", "a typo"),
@@ -153,6 +158,37 @@ async def test_what_is_not_valid_is_refused_by_name(
     assert response.json()["code"] == "validation_failed"
     assert [fault["loc"] for fault in response.json()["errors"]] == [["body", field]]
     assert len((await client.get(POSTS)).json()["items"]) == 1
+
+
+@pytest.mark.parametrize("slug", ["...", ".hidden", "..a", "a..b", "1843/10/..../notes.md", "v1.", "~ada/+c@-x_\u00e9"])
+async def test_a_slug_may_have_dots_that_no_client_resolves(
+    client: httpx2.AsyncClient, author: User, slug: str
+) -> None:
+    response = await client.post(POSTS, json=written_by(author, slug=slug))
+
+    assert response.status_code == 201
+    assert response.json()["slug"] == slug
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "detail"),
+    [
+        (
+            "slug",
+            "a b",
+            "A path has letters, digits and . _ ~ @ + - between single slashes, and no part that is . or ..",
+        ),
+        ("title", "two\nlines", "Text has to be one line, without the character NUL"),
+        ("body", "nul \0", "Text can't contain the character NUL"),
+    ],
+)
+async def test_a_fault_is_told_in_words_instead_of_a_pattern(
+    client: httpx2.AsyncClient, author: User, field: str, value: str, detail: str
+) -> None:
+    response = await client.post(POSTS, json=written_by(author, **{field: value}))
+
+    [fault] = response.json()["errors"]
+    assert fault == {"loc": ["body", field], "code": "string_pattern_mismatch", "detail": detail}
 
 
 async def test_an_unknown_author_is_refused(client: httpx2.AsyncClient) -> None:
