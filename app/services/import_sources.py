@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,28 @@ from frontmatter.default_handlers import BaseHandler, YAMLHandler
 from pydantic import ValidationError
 
 from app.schemas.imports import KNOWN_FIELDS, TEXT_FIELDS, ImportedPost, day_in_path
+from app.schemas.problems import in_words
 
 MARKDOWN = (".md", ".markdown")
 JSON_LINES = (".jsonl", ".ndjson")
 DRAFTS = "_drafts"  # Jekyll's folder of what isn't published yet
+
+# Fields that are text whatever they look like (`title: 2020`, `slug: 1.10`), and what YAML would take them for.
+TEXTS = frozenset({"title", "author", "authors", "name", "path", "slug"})
+LOOKS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "timestamp"))
+
+
+class FrontMatterLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in TEXTS and value.tag in LOOKS:
+                value.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+class FrontMatterHandler(YAMLHandler):
+    def load(self, fm: str, **_: object) -> Any:
+        return super().load(fm, Loader=FrontMatterLoader)
 
 
 class TOMLHandler(BaseHandler):
@@ -29,7 +47,7 @@ class TOMLHandler(BaseHandler):
         return tomllib.loads(fm)
 
 
-HANDLERS = (TOMLHandler(), YAMLHandler())
+HANDLERS = (TOMLHandler(), FrontMatterHandler())
 
 
 class Unreadable(Exception):
@@ -70,8 +88,8 @@ def _validated(name: str, fields: dict[str, Any], ignored: Iterable[str]) -> Sou
     try:
         post = ImportedPost.model_validate({key: value for key, value in fields.items() if value is not None})
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        described = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        faults = error.errors(include_url=False, include_input=False)
+        described = (f"{'.'.join(map(str, fault['loc']))}: {in_words(fault)}" for fault in faults)
         return Source(name, fault="; ".join(described))
     return Source(name, post, ignored=frozenset(ignored))
 

@@ -266,6 +266,25 @@ def test_a_post_without_a_date_keeps_that_of_its_first_import(
     assert posts()["first"]["published_at"] == before
 
 
+@pytest.mark.parametrize("title", ["2020", "2016-09-29", "1.10", "Yes", "0x1f", "2020-01-01 10:00:00"])
+def test_a_title_is_text_whatever_yaml_takes_it_for(
+    folder: Path, run: Callable[..., Any], posts: Callable[..., Any], title: str
+) -> None:
+    front_matter(folder, "a.md", f"title: {title}", "slug: 1.10", f"author: {title}", "date: 2016-09-29")
+    front_matter(folder, "b.md", "title: B", "authors:", f"  - name: {title}", "date: 2016-09-29")
+
+    assert run()[0] == 0
+
+    assert (posts()["1.10"]["title"], posts()["1.10"]["author"]["name"]) == (title, title)
+    assert posts()["b"]["author"]["name"] == title
+
+
+def test_a_title_that_is_left_empty_is_missing(folder: Path, run: Callable[..., Any]) -> None:
+    front_matter(folder, "a.md", "title:", "author: Ada")
+
+    assert run()[1][0] == "skipped a.md: title: Field required"
+
+
 def test_a_draft_is_not_published(folder: Path, run: Callable[..., Any], posts: Callable[..., Any]) -> None:
     front_matter(folder, "first.md", "title: First", "author: Ada", "draft: true", "date: 2016-09-29")
 
@@ -468,13 +487,22 @@ BROKEN: list[tuple[str, str | bytes, str]] = [
     ("large.md", f"---\ntitle: t\nauthor: Ada\n---\n{'x' * 1_000_001}", "body: String should have at most 1000000"),
     ("nobody.md", "---\ntitle: First\n---\n", "authors: Field required"),
     ("mail.md", "---\ntitle: t\nauthor: {name: Ada, email: ada}\n---\n", "author.0.email: value is not a valid email"),
-    ("soon.md", "---\ntitle: t\nauthor: Ada\ndate: soon\n---\n", "date: Value error, not a date; write one such as"),
-    ("year.md", "---\ntitle: t\nauthor: Ada\ndate: 2016\n---\n", "date: Value error, a number"),
-    ("ago.md", "---\ntitle: t\nauthor: Ada\ndate: 0001-01-01T00:00:00+05:00\n---\n", "date: Value error, not between"),
-    ("old.md", "---\ntitle: t\nauthor: Ada\ndate: 0999-12-31\n---\n", "date: Value error, not between the years 1000 and"),
-    ("end.md", "---\ntitle: t\nauthor: Ada\ndate: 9999-01-01\n---\n", "date: Value error, not between the years 1000 and"),
-    ("nul.md", "---\ntitle: t\nauthor: Ada\n---\nnul \0\n", "body: String should match pattern"),
-    ("a space.md", "---\ntitle: t\nauthor: Ada\n---\n", "path: String should match pattern"),
+    ("soon.md", "---\ntitle: t\nauthor: Ada\ndate: soon\n---\n", "date: not a date; write one such as"),
+    ("year.md", "---\ntitle: t\nauthor: Ada\ndate: 2016\n---\n", "date: a number"),
+    ("ago.md", "---\ntitle: t\nauthor: Ada\ndate: 0001-01-01T00:00:00+05:00\n---\n", "date: not between"),
+    ("old.md", "---\ntitle: t\nauthor: Ada\ndate: 0999-12-31\n---\n", "date: not between the years 1000 and"),
+    ("end.md", "---\ntitle: t\nauthor: Ada\ndate: 9999-01-01\n---\n", "date: not between the years 1000 and"),
+    ("nul.md", "---\ntitle: t\nauthor: Ada\n---\nnul \0\n", "body: Text can't contain the character NUL"),
+    ("a space.md", "---\ntitle: t\nauthor: Ada\n---\n", "path: A path has letters, digits and"),
+    ("dots.md", "---\ntitle: t\nauthor: Ada\nslug: ../dots\n---\n", "path: A path has letters, digits and"),
+    ("line.md", '---\ntitle: "two\\nlines"\nauthor: Ada\n---\n', "title: Text has to be one line"),
+    ("python.md", "---\ntitle: !!python/name:os.system\nauthor: Ada\n---\n", "front matter doesn't parse: "),
+    ("keys.md", "---\n? [title]\n: t\nauthor: Ada\n---\n", "front matter doesn't parse: "),
+    (
+        "sometime.md",
+        "---\ntitle: t\nauthor: Ada\npublished: 2016-09-29\n---\n",
+        "published: Input should be a valid boolean",
+    ),
 ]
 
 
