@@ -67,6 +67,8 @@ def current(
 ) -> None:
     """Show the database's revision."""
     with database_url(load_settings()) as url:
+        if migrations.current(url) is None:
+            typer.echo("no revision yet: run `postern db upgrade`")
         command.current(migrations.config(url), check_heads=check_heads)
 
 

@@ -1,15 +1,20 @@
 """The `postern` command."""
 
 import sys
+from typing import NoReturn
 
 import typer
 from alembic.util import CommandError
+from sqlalchemy.exc import ProgrammingError
 
 from app.cli import db, imports, serve, users
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
 from app.db.embedded import EmbeddedPostgresError
+from app.db.errors import sqlstate
 from app.db.schema import SchemaUnreadable
+
+UNDEFINED = ("42P01", "42703")  # a table, a column
 
 app = typer.Typer(
     name="postern",
@@ -30,8 +35,16 @@ def run() -> None:
         with request_context(request_id="", who=Actor("command")):
             app()
     except (InvalidSettings, EmbeddedPostgresError, SchemaUnreadable, CommandError, DomainError) as error:
-        typer.echo(f"postern: {error}", err=True)
-        sys.exit(1)
+        _end(str(error))
+    except ProgrammingError as error:
+        if sqlstate(error) not in UNDEFINED:
+            raise
+        _end("the database lacks tables or columns that this code needs: run `postern db upgrade`")
+
+
+def _end(reason: str) -> NoReturn:
+    typer.echo(f"postern: {reason}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,21 @@ import sys
 from types import FrameType
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 import uvicorn
+from alembic.util import CommandError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from app.core.config import Settings, load_settings
+from app.core.errors import DomainError
 from app.core.logs import configure_logging
+from app.db import migrations
 from app.db.provision import ready_database_url
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -25,11 +33,14 @@ def serve(
     """Serve the API until Ctrl-C or SIGTERM.
 
     Without DATABASE_URL (never in production) it starts a PostgreSQL of its own under .data/ and migrates it.
+    With it, the database has to be at the revision that this code needs.
     """
     settings = load_settings()
     configure_logging(settings)
     signal.signal(signal.SIGTERM, _leave)
-    with _bound(host, port) as listener, ready_database_url(settings):
+    with _bound(host, port) as listener, ready_database_url(settings) as url:
+        if settings.database_url:
+            _require_revision(url)
         base = _base(listener)
         os.environ.setdefault("PUBLIC_URL", base)  # for the links in mails
         _announce(settings, base)
@@ -61,6 +72,17 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
             return  # uvicorn raises Ctrl-C once more after it has shut down
         if not server.started:
             sys.exit(1)
+
+
+def _require_revision(url: URL) -> None:
+    """CommandError when the database is behind. One that can't be asked now may be there when requests come."""
+    try:
+        lack = migrations.lack(url)
+    except (DomainError, DBAPIError) as error:
+        log.warning("revision_unknown", error_type=type(error).__qualname__)
+        return
+    if lack:
+        raise CommandError(lack)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -1,18 +1,22 @@
 """Alembic's commands as functions, on a given database, and the checksums of committed revisions."""
 
 import asyncio
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.core.config import load_settings
+from app.db.errors import translated_errors
+from app.db.migration_plan import Phase, Step
 from app.db.migration_runner import RunOptions, one_line_errors
 from app.db.session import connect_args
 
@@ -32,6 +36,29 @@ def config(url: URL | None = None, *, root: Path = ROOT, options: RunOptions | N
 
 def heads(root: Path = ROOT) -> list[str]:
     return list(ScriptDirectory.from_config(config(root=root)).get_heads())
+
+
+def current(url: URL) -> str | None:
+    """The database's revision, if it has any yet. Raises CommandError with one line when it can't be asked."""
+    with one_line_errors(url):
+        return asyncio.run(_current(url))
+
+
+def lack(url: URL, *, root: Path = ROOT) -> str | None:
+    """Why this code can't run on the database, in one line, if it can't. Raises what the database raises.
+
+    Pending revisions that contract come after the code is out, and a revision that isn't known here is newer code's:
+    this one was rolled back. Both fit.
+    """
+    with translated_errors():
+        at = asyncio.run(_current(url))
+    script = ScriptDirectory.from_config(config(root=root))
+    with suppress(ResolutionError):
+        for revision in script.iterate_revisions("head", at or "base"):
+            if Step(RevisionStep(script.revision_map, revision, is_upgrade=True)).phase is Phase.EXPAND:
+                place = f"is at {at}" if at else "has no revision yet"
+                return f"the database {place}, this code needs {revision.revision}: run `postern db upgrade`"
+    return None
 
 
 def upgrade(url: URL, revision: str = "head", options: RunOptions | None = None, *, root: Path = ROOT) -> None:
@@ -58,15 +85,14 @@ def print_downgrade(url: URL, revision: str, options: RunOptions, *, root: Path 
 def _range(url: URL, revision: str) -> str:
     if ":" in revision:
         return revision
-    with one_line_errors(url):
-        return f"{asyncio.run(_current(url))}:{revision}"
+    return f"{current(url) or 'base'}:{revision}"
 
 
-async def _current(url: URL) -> str:
+async def _current(url: URL) -> str | None:
     engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or "base"
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
     finally:
         await engine.dispose()
 

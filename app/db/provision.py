@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
+from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 from anyio import to_thread
 from sqlalchemy.engine import URL, make_url
 
@@ -33,8 +35,24 @@ def ready_database_url(settings: Settings) -> Iterator[URL]:
     """Like `database_url`; an embedded database is migrated too, for nobody else would do it."""
     with database_url(settings) as url:
         if settings.database_url is None:
-            migrations.upgrade(url, options=RunOptions(settings=settings))
+            with _known_revision(settings):
+                migrations.upgrade(url, options=RunOptions(settings=settings))
         yield url
+
+
+@contextmanager
+def _known_revision(settings: Settings) -> Iterator[None]:
+    """Says what to do when the embedded database is ahead of this checkout: it was migrated on another branch."""
+    try:
+        yield
+    except CommandError as error:
+        if not isinstance(error.__cause__, ResolutionError):
+            raise
+        folder = settings.data_dir / "postgres"
+        raise CommandError(
+            f"the database in {folder} is at revision {error.__cause__.argument}, which this checkout doesn't have: "
+            f"go back to the branch that has it, or delete {folder}"
+        ) from error
 
 
 @asynccontextmanager

@@ -12,17 +12,21 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 from alembic.config import main as alembic_main
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ProgrammingError
 from typer.testing import CliRunner
 
+from app.cli import main
 from app.cli.main import app, run
 from app.db import gate, migrations
 from app.db.embedded import binary
 from app.db.gate import GateClosed, Scratch
 from app.db.schema import SchemaUnreadable, schema_of
 from tests.support.laws import ROOT
+from tests.support.revisions import Revisions
 
 PASSWORD = "canary-password-0123"
 PROGRAMS = Path(sys.executable).parent
@@ -292,6 +296,79 @@ def test_postern_check_exits_with_1_when_a_migration_is_missing(database: URL) -
     psql(database, "ALTER TABLE posts DROP COLUMN slug")
 
     assert postern("check", url=database) == 1
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+def test_a_database_that_lacks_what_the_code_needs_is_told_from_one_that_does_not(
+    database: URL, tmp_path: Path, driver: str
+) -> None:
+    """In a release: expand, deploy, contract; and the new code may be rolled back."""
+    revisions = Revisions(tmp_path)
+    [head] = migrations.heads()
+    url = database.set(drivername=f"postgresql+{driver}")
+    end = "run `postern db upgrade`"
+
+    assert migrations.lack(url) == f"the database has no revision yet, this code needs {head}: {end}"
+    migrations.upgrade(url)
+    assert migrations.lack(url) is None
+
+    revisions.add("contracts", "pass", marks='phase = "contract"')
+    assert migrations.lack(url, root=tmp_path) is None
+    revisions.add("expands", "pass", marks='phase = "expand"')
+    revisions.add("contracts_again", "pass", marks='phase = "contract"')
+    assert migrations.lack(url, root=tmp_path) == f"the database is at {head}, this code needs expands: {end}"
+
+    migrations.upgrade(url, root=tmp_path)
+    assert migrations.lack(url, root=tmp_path) is None
+    assert migrations.lack(url) is None, "older code than the database"
+
+
+@pytest.mark.parametrize("arguments", [["import", "."], ["users", "create-admin", "ada@example.com"]], ids=" ".join)
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+@pytest.mark.parametrize("harm", ["DROP TABLE users CASCADE", "ALTER TABLE users DROP COLUMN is_active"])
+def test_a_command_on_a_database_that_is_behind_ends_in_one_line(
+    database: URL,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    driver: str,
+    harm: str,
+) -> None:
+    migrations.upgrade(database)
+    psql(database, harm)
+    (tmp_path / "first.md").write_text("---\ntitle: First\nauthor: Ada\n---\n")
+    url = database.set(drivername=f"postgresql+{driver}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    monkeypatch.setattr(sys, "argv", ["postern", *arguments])
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "a quiet green harbour")
+
+    with pytest.raises(SystemExit) as exited:
+        run()
+
+    out, err = capsys.readouterr()
+    assert (exited.value.code, out) == (1, "")
+    lack = "the database lacks tables or columns that this code needs: run `postern db upgrade`"
+    assert err.splitlines()[-1] == f"postern: {lack}"
+
+
+def test_a_fault_of_our_own_sql_is_not_blamed_on_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault() -> None:
+        raise ProgrammingError("SELEC", None, SyntaxError())
+
+    monkeypatch.setattr(main, "app", fault)
+
+    with pytest.raises(ProgrammingError):
+        run()
+
+
+def test_a_database_without_a_revision_says_so(database: URL) -> None:
+    text = database.render_as_string(hide_password=False)
+
+    result = CliRunner().invoke(app, ["db", "current"], env={"DATABASE_URL": text})
+
+    assert (result.exit_code, result.stdout) == (0, "no revision yet: run `postern db upgrade`\n")
 
 
 def typed(project: Path, command: str, url: URL | str) -> subprocess.CompletedProcess[str]:

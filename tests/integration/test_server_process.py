@@ -10,8 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
+from app.db import migrations
+from app.db.embedded import EmbeddedPostgres
+from app.db.gate import Scratch
 from tests.support import database
 from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environment, started
 from tests.support.server import Clone
@@ -135,6 +138,44 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in line
     assert "in use" in line
     assert not (tmp_path / "data" / "postgres").exists()
+
+
+def test_a_database_that_is_behind_is_one_clear_line(tmp_path: Path, template: URL) -> None:
+    with Scratch(template.set(database="postgres")) as url, started(POSTERN, tmp_path, environment(url)) as service:
+        assert service.wait() == 1
+
+    needed = migrations.heads()[0]
+    assert service.output == (
+        f"postern: the database has no revision yet, this code needs {needed}: run `postern db upgrade`\n"
+    )
+
+
+def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    variables = environment(DATABASE_URL="postgresql+asyncpg://ada:canary@127.0.0.1:1/postern")
+    with started(POSTERN, tmp_path, variables) as service:
+        assert service.get(POSTS) == 503
+        assert service.end(signal.SIGTERM) == 0
+
+    assert "revision_unknown" in service.output
+    assert "canary" not in service.output
+
+
+def test_an_embedded_database_of_another_branch_is_one_line_that_says_what_to_do(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    with EmbeddedPostgres(data_dir / "postgres") as server:
+        server.ensure_database("postern")
+        url = make_url(server.url("postern"))
+        migrations.upgrade(url)
+        database.ask(url, "UPDATE alembic_version SET version_num = 'elsewhere'")
+        with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
+            assert service.wait() == 1
+        database.ask(url, "UPDATE alembic_version SET version_num = %s", migrations.heads()[0])
+
+    (line,) = service.output.splitlines()
+    folder = data_dir / "postgres"
+    assert line.startswith(f"postern: the database in {folder} is at revision elsewhere, which this checkout doesn't")
+    assert line.endswith(f"go back to the branch that has it, or delete {folder}")
 
 
 @pytest.mark.parametrize(
