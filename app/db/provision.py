@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from time import perf_counter
 
+import structlog
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from anyio import to_thread
@@ -15,6 +17,8 @@ from app.db.migration_runner import RunOptions
 
 DATABASE = "postern"
 
+log = structlog.get_logger()
+
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[URL]:
@@ -25,8 +29,10 @@ def database_url(settings: Settings) -> Iterator[URL]:
     if settings.database_url is not None:
         yield make_url(settings.database_url.get_secret_value())
         return
+    began = perf_counter()
     with EmbeddedPostgres(settings.data_dir / "postgres") as server:
         server.ensure_database(DATABASE)
+        log.debug("embedded_postgres", pid=server.pid, duration_ms=round((perf_counter() - began) * 1000, 2))
         yield make_url(server.url(DATABASE))
 
 
@@ -36,8 +42,12 @@ def ready_database_url(settings: Settings) -> Iterator[URL]:
     with database_url(settings) as url:
         if settings.database_url is None:
             with _known_revision(settings):
-                migrations.upgrade(url, options=RunOptions(settings=settings))
+                migrations.upgrade(url, options=RunOptions(report=_report, settings=settings))
         yield url
+
+
+def _report(line: str) -> None:
+    log.debug("migration", said=line)
 
 
 @contextmanager

@@ -5,9 +5,11 @@ This is the only module that commits or rolls back.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from time import perf_counter
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import Executable, Row
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +26,8 @@ from app.core.errors import DatabaseUnavailable, DomainError
 from app.db.audit import AuditedSession
 from app.db.errors import translated_errors
 from app.db.pool import WakefulPool
+
+log = structlog.get_logger()
 
 type Sessions = async_sessionmaker[AsyncSession]
 
@@ -65,17 +69,22 @@ async def write_transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
 
     The exception are errors that say themselves that they keep what was written (DomainError.keeps_changes).
     """
-    with translated_errors():
-        refusal: DomainError | None = None
-        async with sessions.begin() as session:
-            try:
-                yield session
-            except DomainError as error:
-                if not error.keeps_changes:
-                    raise
-                refusal = error
-        if refusal:
-            raise refusal
+    began, outcome = perf_counter(), "rolled back"
+    try:
+        with translated_errors():
+            refusal: DomainError | None = None
+            async with sessions.begin() as session:
+                try:
+                    yield session
+                except DomainError as error:
+                    if not error.keeps_changes:
+                        raise
+                    refusal = error
+            outcome = "committed"
+            if refusal:
+                raise refusal
+    finally:
+        log.debug("write_transaction", outcome=outcome, duration_ms=round((perf_counter() - began) * 1000, 2))
 
 
 class Reader:
@@ -92,6 +101,7 @@ class Reader:
                 # A pooled connection that died unnoticed invalidates its pool; a read may simply run again.
                 if not error.connection_invalidated:
                     raise
+                log.debug("read_again", reason="its connection was dead", error_type=type(error.orig).__qualname__)
                 return await self._fetch(statement, parameters)
 
     async def first(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:

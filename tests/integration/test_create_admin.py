@@ -57,19 +57,19 @@ class Result:
     err: str
 
 
-def environment(url: URL) -> dict[str, str]:
+def environment(url: URL, **variables: str) -> dict[str, str]:
     address = url.render_as_string(hide_password=False)
-    return {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "DEBUG", "PYTHONUTF8": "1"}
+    return {**os.environ, "DATABASE_URL": address, "PYTHONUTF8": "1", **variables}
 
 
 COMMAND = ("-m", "app.cli.main", "users", "create-admin")
 
 
-async def create_admin(url: URL, email: str, typed: bytes) -> Result:
+async def create_admin(url: URL, email: str, typed: bytes, **variables: str) -> Result:
     """Runs the command with this on its standard input."""
-    pipe = asyncio.subprocess.PIPE
+    pipe, env = asyncio.subprocess.PIPE, environment(url, **variables)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *COMMAND, email, "--password-stdin", env=environment(url), stdin=pipe, stdout=pipe, stderr=pipe
+        sys.executable, *COMMAND, email, "--password-stdin", env=env, stdin=pipe, stdout=pipe, stderr=pipe
     )
     out, err = await asyncio.wait_for(process.communicate(typed), 120)
     return Result(process.returncode or 0, out.decode(), err.decode())
@@ -183,7 +183,7 @@ async def test_what_is_refused_is_one_line_and_changes_nothing(url: URL, email: 
 
 @pytest.mark.parametrize("password", [STRONG, "2short!", "qwertyuiop", "hunter2 " * 20])
 async def test_the_password_is_neither_printed_nor_logged_nor_on_record(url: URL, password: str) -> None:
-    result = await create_admin(url, ROOT, password.encode())
+    result = await create_admin(url, ROOT, password.encode(), LOG_LEVEL="DEBUG")
 
     on_record = ask(url, "SELECT coalesce(string_agg(e::text, ' '), '') FROM audit_events e")[0][0]
     assert password not in result.out + result.err + on_record
