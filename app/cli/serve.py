@@ -30,7 +30,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes that serve.", min=1, max=256)] = 1,
     reload: Annotated[bool, typer.Option("--reload", help="Start again when the code changes.")] = False,
 ) -> None:
-    """Serve the API until Ctrl-C or SIGTERM.
+    """Serve the API until Ctrl-C, SIGTERM or the end of the terminal.
 
     Without DATABASE_URL (never in production) it starts a PostgreSQL of its own under .data/ and migrates it.
     With it, the database has to be at the revision that this code needs.
@@ -38,11 +38,14 @@ def serve(
     settings = load_settings()
     configure_logging(settings)
     signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+        signal.signal(signal.SIGHUP, _hang_up)
     with _bound(host, port) as listener, ready_database_url(settings) as url:
         if settings.database_url:
             _require_revision(url)
         base = _base(listener)
-        os.environ.setdefault("PUBLIC_URL", base)  # for the links in mails
+        if not (settings.is_production or "public_url" in settings.model_fields_set):
+            os.environ["PUBLIC_URL"] = base  # for the links in mails
         _announce(settings, base)
         config = uvicorn.Config(
             "app.main:app",
@@ -55,8 +58,7 @@ def serve(
             timeout_graceful_shutdown=15,
         )
         _serve(config, listener)
-        # From here on only the database has to stop, and a second Ctrl-C mustn't leave it behind.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore_signals()
 
 
 def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
@@ -64,7 +66,10 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif config.workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
+        hang_up = signal.getsignal(signal.SIGHUP)
+        supervisor = Multiprocess(config, sockets=[listener])
+        signal.signal(signal.SIGHUP, hang_up)  # with uvicorn's handler it would start new workers
+        supervisor.run()
     else:
         try:
             server.run(sockets=[listener])
@@ -87,7 +92,19 @@ def _require_revision(url: URL) -> None:
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     """SIGTERM ends the process the way Ctrl-C does: through every `with`, so that the database stops too."""
+    _ignore_signals()
     sys.exit(0)
+
+
+def _hang_up(_signal: int, _frame: FrameType | None) -> None:
+    """A closed terminal is a SIGTERM for whoever handles that at the moment: uvicorn, or `_leave`."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _ignore_signals() -> None:
+    """When only the database has still to stop, for another signal (a terminal sends several) would leave it behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
+from time import sleep
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -88,7 +91,7 @@ def test_connections_outlive_an_unhandled_error_on_them_and_beside_them(service:
         assert {ask(neighbour, "GET", USERS)[0] for neighbour in neighbours} == {200}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_the_service_and_its_database(tmp_path: Path, data_dir: Path, number: signal.Signals) -> None:
     with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
         assert service.get(POSTS) == 200
@@ -114,17 +117,60 @@ def test_uvicorn_serves_and_stops_the_database_too(tmp_path: Path, data_dir: Pat
         assert postgres_pid(data_dir) is None
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(("options", "workers"), [(("--workers", "2"), 2), (("--reload",), 1)], ids=["two", "reload"])
 def test_workers_serve_and_stop_with_the_process_that_started_them(
-    tmp_path: Path, url: URL, options: tuple[str, ...], workers: int
+    tmp_path: Path, url: URL, options: tuple[str, ...], workers: int, number: signal.Signals
 ) -> None:
     with started((*POSTERN, *options), tmp_path, environment(url), cwd=ROOT) as service:
         assert service.get(POSTS) == 200
         family = service.workers()
         assert len(family) == workers
 
-        assert service.end(signal.SIGTERM) == 0
+        assert service.end(number) == 0
         assert [worker for worker in family if worker.is_running()] == []
+
+
+def test_a_terminal_that_hangs_up_more_than_once_leaves_no_database_behind(tmp_path: Path, data_dir: Path) -> None:
+    with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
+        assert service.get(POSTS) == 200
+        ending = Thread(target=service.wait)
+        ending.start()
+        while ending.is_alive():
+            service.hang_up()
+            ending.join(0.05)
+
+    assert postgres_pid(data_dir) is None
+
+
+def test_under_nohup_it_outlives_the_terminal(tmp_path: Path, url: URL) -> None:
+    with started(("nohup", *POSTERN), tmp_path, environment(url)) as service:
+        assert service.get(POSTS) == 200
+        service.hang_up()
+        sleep(0.5)  # it would have left by now
+
+        assert service.get(POSTS) == 200
+        assert service.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("given", ["in the environment", "in .env", "nowhere"])
+def test_links_in_mails_lead_to_the_public_url_that_is_given_or_to_the_port(
+    tmp_path: Path, url: URL, given: str
+) -> None:
+    public = "https://canary.example.com"
+    variables = environment(url, LOG_FORMAT="json")
+    if given == "in the environment":
+        variables["PUBLIC_URL"] = public
+    (tmp_path / ".env").write_text(f"PUBLIC_URL={public if given == 'in .env' else ''}\n")
+
+    with started(POSTERN, tmp_path, variables) as service:
+        with service.connection() as connection:
+            ask(connection, "POST", USERS, {"email": f"{uuid4()}@example.com"})
+        expected = f"http://127.0.0.1:{service.port}" if given == "nowhere" else public
+        service.end(signal.SIGTERM)
+
+    [mail] = service.events("mail")
+    assert f"{expected}/" in mail["text"]
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:

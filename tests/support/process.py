@@ -83,12 +83,21 @@ class Service:
         return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
 
     def end(self, number: signal.Signals) -> int:
-        """Ends it as `kill` does, or as Ctrl-C: that signal goes to the whole group of the terminal."""
-        if number == signal.SIGINT:
+        """Ends it as `kill` does, or as its terminal: Ctrl-C and the hang-up go to the whole group."""
+        if number in (signal.SIGINT, signal.SIGHUP):
             os.killpg(self.pid, number)
         else:
             self._process.send_signal(number)
         return self.wait()
+
+    def hang_up(self) -> None:
+        """What the end of the terminal sends."""
+        os.killpg(self.pid, signal.SIGHUP)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's events of this name, with LOG_FORMAT=json."""
+        events = [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+        return [event for event in events if event["event"] == name]
 
     def wait(self) -> int:
         return self._process.wait(PATIENCE)
