@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
+from app.api.protocol import ProblemProtocol
 from app.core.config import Settings, load_settings
 from app.core.errors import DomainError
 from app.core.logs import configure_logging
@@ -49,6 +50,7 @@ def serve(
         _announce(settings, base)
         config = uvicorn.Config(
             "app.main:app",
+            http=ProblemProtocol,
             workers=workers,
             reload=reload,
             reload_dirs=["app"] if reload else None,

@@ -25,6 +25,14 @@ from tests.support.server import Clone
 USERS = "/api/v1/users"
 POSTS = "/api/v1/posts"
 
+UNREADABLE = {
+    "an unknown method": b"BREW /api/v1/posts HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a length that is none": b"POST /api/v1/posts HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
+    "bytes in the path": b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a URL too long": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+}
+
 
 @pytest.fixture(scope="module")
 async def url(template: URL) -> AsyncIterator[URL]:
@@ -77,6 +85,19 @@ def test_users_are_created_read_and_listed_over_a_socket(service: Service) -> No
         assert ask(connection, "GET", USERS) == (200, {"items": [shown], "next_cursor": None})
 
 
+@pytest.mark.parametrize("request_line", UNREADABLE)
+def test_what_cannot_be_read_as_http_is_a_problem_too(service: Service, request_line: str) -> None:
+    status, headers, problem = service.answer_to(UNREADABLE[request_line])
+
+    assert (status, problem["code"]) == (400, "bad_request")
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["X-Request-ID"] == problem["request_id"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in headers
+    assert problem["request_id"] in service.output
+    assert service.get(POSTS) == 200
+
+
 def test_connections_outlive_an_unhandled_error_on_them_and_beside_them(service: Service, url: URL) -> None:
     with ExitStack() as stack:
         failing, *neighbours = [stack.enter_context(service.connection()) for _ in range(20)]
@@ -126,6 +147,7 @@ def test_workers_serve_and_stop_with_the_process_that_started_them(
         assert service.get(POSTS) == 200
         family = service.workers()
         assert len(family) == workers
+        assert service.answer_to(UNREADABLE["an unknown method"])[2]["code"] == "bad_request"
 
         assert service.end(number) == 0
         assert [worker for worker in family if worker.is_running()] == []

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -68,6 +69,16 @@ class Service:
         """The status of one request."""
         with self.connection() as connection:
             return ask(connection, "GET", path)[0]
+
+    def answer_to(self, request: bytes) -> tuple[int, http.client.HTTPMessage, Any]:
+        """Status, headers and JSON body of the answer to any bytes; afterwards the connection is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+            client.sendall(request)
+            response = http.client.HTTPResponse(client)
+            response.begin()
+            body = json.loads(response.read())
+            assert client.recv(1) == b""
+            return response.status, response.headers, body
 
     def _awaited[Value](self, find: Callable[[], Value | None]) -> Value:
         deadline = time.monotonic() + PATIENCE
