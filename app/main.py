@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _cors(settings: Settings) -> dict[str, Any]:
     return {
         "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "POST", "PATCH", "DELETE"],
+        "allow_methods": ["GET", "HEAD", "POST", "PATCH", "DELETE"],
         "allow_headers": ["Authorization", "Content-Type", "X-Request-ID"],
         "expose_headers": ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
     }

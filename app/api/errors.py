@@ -95,7 +95,8 @@ def _methods(request: Request) -> set[str]:
     """Every method of the request's path. The framework names only those of the first route that has the path."""
     path = request.scope["path"]
     routes = iter_route_contexts(request.app.routes)
-    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 async def on_invalid_request(_request: Request, error: Exception) -> Response:

@@ -54,7 +54,8 @@ class RequestLayer:
                 exchange.log()
 
     async def _guarded(self, exchange: "_Exchange", headers: Headers, receive: Receive) -> None:
-        scope = dict(exchange.scope, path=_without_trailing_slash(exchange.scope["path"]))
+        method = "GET" if exchange.is_head else exchange.scope["method"]
+        scope = dict(exchange.scope, method=method, path=_without_trailing_slash(exchange.scope["path"]))
         try:
             await (self._refusal(headers) or self._app)(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
@@ -76,12 +77,14 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[str, str], ...]) -> None:
         self.scope = scope
+        self.is_head = scope["method"] == "HEAD"
         self.status: int | None = None
         self._send = send
         self._headers = headers
         self._started = self._ended = perf_counter()
 
     async def send(self, message: Message) -> None:
+        """The answer to HEAD is that to GET without its body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
@@ -89,6 +92,8 @@ class _Exchange:
                 headers.setdefault(name, value)
             if self.scope["path"] in DOCUMENTATION:
                 del headers["Content-Security-Policy"]
+        elif self.is_head:
+            message = dict(message, body=b"")
         await self._send(message)
         self._ended = perf_counter()  # what runs after the last byte keeps nobody waiting
 

@@ -75,13 +75,38 @@ async def test_a_method_that_a_path_lacks_is_a_405_that_names_those_it_has(
     response = await client.request(method, POSTS)
 
     assert_problem(response, 405, "method_not_allowed")
-    assert response.headers["Allow"] == "GET, POST"
+    assert response.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_a_405_below_a_parameter_names_the_methods_too(client: httpx2.AsyncClient) -> None:
     response = await client.post(f"{POSTS}/0/")
 
-    assert response.headers["Allow"] == "DELETE, GET, PATCH"
+    assert response.headers["Allow"] == "DELETE, GET, HEAD, PATCH"
+
+
+async def test_a_405_names_head_only_where_there_is_a_get(client: httpx2.AsyncClient) -> None:
+    response = await client.head("/api/v1/auth/token")
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "path", [POSTS, f"{POSTS}/", f"{POSTS}/not-an-id", "/api/v1/nothing", "/openapi.json", "/docs"]
+)
+async def test_head_is_answered_like_get_without_the_body(client: httpx2.AsyncClient, path: str) -> None:
+    same_id = {"X-Request-ID": "one-id-for-both"}
+
+    got, head = [await client.request(method, path, headers=same_id) for method in ("GET", "HEAD")]
+
+    assert (head.status_code, head.headers, head.content) == (got.status_code, got.headers, b"")
+    assert int(head.headers["Content-Length"]) == len(got.content) > 0
+
+
+async def test_the_log_calls_head_by_its_name(client: httpx2.AsyncClient) -> None:
+    with logged(make_settings()) as lines:
+        await client.head(POSTS)
+
+    assert [event["method"] for event in lines.events] == ["HEAD"]
 
 
 @pytest.fixture

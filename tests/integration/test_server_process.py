@@ -85,6 +85,16 @@ def test_users_are_created_read_and_listed_over_a_socket(service: Service) -> No
         assert ask(connection, "GET", USERS) == (200, {"items": [shown], "next_cursor": None})
 
 
+def test_head_leaves_the_connection_as_it_was(service: Service) -> None:
+    with service.connection() as connection:
+        connection.request("HEAD", POSTS)
+        response = connection.getresponse()
+
+        assert (response.status, response.read()) == (200, b"")
+        assert int(response.headers["Content-Length"]) > 0
+        assert ask(connection, "GET", POSTS)[0] == 200
+
+
 @pytest.mark.parametrize("request_line", UNREADABLE)
 def test_what_cannot_be_read_as_http_is_a_problem_too(service: Service, request_line: str) -> None:
     status, headers, problem = service.answer_to(UNREADABLE[request_line])

@@ -149,8 +149,8 @@ def test_people_get_lines_instead_of_json(capsys: pytest.CaptureFixture[str]) ->
     assert "request_id=0123456789" in err
 
 
-async def call(layer: RequestLayer) -> list[Any]:
-    """What the layer sends for one GET."""
+async def call(layer: RequestLayer, method: str = "GET") -> list[Any]:
+    """What the layer sends for one request."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -159,7 +159,7 @@ async def call(layer: RequestLayer) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await layer({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    await layer({"type": "http", "method": method, "path": "/", "headers": []}, receive, send)
     return sent
 
 
@@ -183,6 +183,18 @@ async def test_an_error_after_the_response_began_adds_no_second_response() -> No
 
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [event["event"] for event in lines.events] == ["request_failed", "request"]
+
+
+async def test_the_body_of_an_answer_to_head_goes_no_further() -> None:
+    async def two_parts(scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
+        await send({"type": "http.response.body", "body": scope["method"].encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b"GET"})
+
+    layer = RequestLayer(two_parts, settings=make_settings())
+
+    assert [message.get("body") for message in await call(layer)] == [None, b"GET", b"GET"]
+    assert [message.get("body") for message in await call(layer, "HEAD")] == [None, b"", b""]
 
 
 async def test_what_is_no_http_request_passes_untouched() -> None:
