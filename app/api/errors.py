@@ -22,6 +22,7 @@ _HTTP_ERRORS = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path doesn't support the method."),
     413: ("content_too_large", "The request body is too large."),
+    415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
 }
 
@@ -101,6 +102,8 @@ def _methods(request: Request) -> set[str]:
 
 async def on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
+    if isinstance(error.body, bytes):  # the framework hands on unread what isn't called JSON
+        return http_problem(415)
     faults = [Fault(loc=list(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in error.errors()]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)
 

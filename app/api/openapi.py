@@ -23,4 +23,6 @@ class DocumentedAPI(FastAPI):
                 if "requestBody" in operation:
                     operation["responses"]["400"] = documented(400, "bad_request")
                     operation["responses"]["413"] = documented(413, "content_too_large")
+                    if "application/json" in operation["requestBody"]["content"]:
+                        operation["responses"]["415"] = documented(415, "unsupported_media_type")
         return super().openapi()

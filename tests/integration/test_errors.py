@@ -156,8 +156,20 @@ async def test_a_body_that_is_not_valid_is_a_422_that_says_where(
     assert all(fault.keys() == {"loc", "code", "detail"} for fault in body["errors"])
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""])
-async def test_json_that_is_not_called_json_is_a_422(client: httpx2.AsyncClient, content_type: str) -> None:
+@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "image/png"])
+async def test_json_that_is_not_called_json_is_a_415_that_says_how(
+    client: httpx2.AsyncClient, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+
+    response = await client.post(POSTS, content=b'{"title": "t", "body": "b"}', headers=headers)
+
+    body = assert_problem(response, 415, "unsupported_media_type")
+    assert "Content-Type: application/json" in body["detail"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/merge-patch+json"])
+async def test_json_may_be_called_by_any_of_its_names(client: httpx2.AsyncClient, content_type: str) -> None:
     response = await client.post(POSTS, content=b"{}", headers={"Content-Type": content_type})
 
     assert_problem(response, 422, "validation_failed")

@@ -55,6 +55,7 @@ async def test_every_error_is_documented_as_a_problem(document: Document) -> Non
         errors = {status: each for status, each in operation["responses"].items() if int(status) >= 400}
         assert {"422", "500", "503"} <= errors.keys(), name
         assert ("413" in errors) is ("400" in errors) is ("requestBody" in operation), name
+        assert ("415" in errors) is ("application/json" in operation.get("requestBody", {}).get("content", ())), name
         assert [each["content"] for each in errors.values()] == [problem] * len(errors), name
 
 
@@ -88,6 +89,7 @@ def written(**values: str) -> dict[str, Any]:
         (f"POST {POSTS}", {"json": {}}, 422),
         (f"POST {POSTS}", DEEP, 400),
         (f"POST {POSTS}", LARGE, 413),
+        (f"POST {POSTS}", {"content": b"{}"}, 415),
         (f"POST {POSTS}", written(author_id=NOBODY), 422),
         (f"POST {POSTS}", written(), 201),
         (f"POST {POSTS}", written(slug="taken"), 409),
