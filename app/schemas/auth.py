@@ -1,9 +1,18 @@
 """Signing in on the wire."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, EmailStr, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticKnownError
 
 from app.core.security import LONGEST_PASSWORD
 from app.schemas.base import Entity, Input, Output
@@ -18,9 +27,23 @@ def _whole_characters(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _in_characters(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Pydantic speaks of a secret's "items after validation", a person of the characters of a password."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        fault = error.errors(include_input=False)[0]
+        if fault["type"] == "too_short":
+            raise PydanticKnownError("string_too_short", fault["ctx"]) from None
+        if fault["type"] == "too_long":
+            raise PydanticKnownError("string_too_long", fault["ctx"]) from None
+        raise
+
+
 Secret = Annotated[SecretStr, AfterValidator(_whole_characters)]
-Password = Annotated[Secret, Field(min_length=8, max_length=LONGEST_PASSWORD)]
-OpaqueToken = Annotated[Secret, Field(min_length=1, max_length=200)]
+Password = Annotated[Secret, Field(min_length=8, max_length=LONGEST_PASSWORD), WrapValidator(_in_characters)]
+CurrentPassword = Annotated[Secret, Field(max_length=LONGEST_PASSWORD), WrapValidator(_in_characters)]
+OpaqueToken = Annotated[Secret, Field(min_length=1, max_length=200), WrapValidator(_in_characters)]
 
 
 class TokenPair(Output):
@@ -44,7 +67,7 @@ class SessionRead(Entity):
 
 
 class PasswordChange(Input):
-    current_password: Secret = Field(max_length=LONGEST_PASSWORD)
+    current_password: CurrentPassword
     new_password: Password
 
 

@@ -68,6 +68,8 @@ async def test_the_contract_tells_the_limits(document: Document) -> None:
 
     assert (title["minLength"], title["maxLength"]) == (1, 200)
     assert document["components"]["schemas"]["PostCreate"]["additionalProperties"] is False
+    password = document["components"]["schemas"]["PasswordSet"]["properties"]["password"]
+    assert (password["minLength"], password["maxLength"]) == (8, 128)
 
 
 POSTS, POST, USERS, USER = "/api/v1/posts", "/api/v1/posts/{post_id}", "/api/v1/users", "/api/v1/users/{user_id}"

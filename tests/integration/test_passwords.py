@@ -133,6 +133,30 @@ async def test_a_shorter_or_longer_password_is_a_422_that_does_not_quote_it(
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("password", "code", "detail"),
+    [
+        ("7 chars", "string_too_short", "String should have at least 8 characters"),
+        ("🐎" * 129, "string_too_long", "String should have at most 128 characters"),
+    ],
+)
+async def test_the_length_of_a_password_is_told_in_characters(
+    visitor: httpx2.AsyncClient, box: Mailbox, ada: User, way: Way, password: str, code: str, detail: str
+) -> None:
+    response = await way(visitor, box, ada, password)
+
+    [fault] = response.json()["errors"]
+    assert (fault["code"], fault["detail"]) == (code, detail)
+
+
+async def test_so_is_that_of_other_secrets(visitor: httpx2.AsyncClient) -> None:
+    response = await visitor.post(f"{RESET}/confirm", json={"token": "", "password": NEW})
+
+    [fault] = response.json()["errors"]
+    assert (fault["loc"], fault["code"]) == (["body", "token"], "string_too_short")
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "football", "iloveyou1", "qwertyuiop"])
 async def test_one_of_the_most_common_passwords_is_refused_in_any_case(
     visitor: httpx2.AsyncClient, box: Mailbox, ada: User, way: Way, password: str
