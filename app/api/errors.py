@@ -16,7 +16,22 @@ from app.schemas.problems import Fault, Problem, in_words
 
 MEDIA_TYPE = "application/problem+json"
 
-# Codes are ours to keep: the standard library's phrases change with the version of Python.
+# Titles and codes are ours to keep: the standard library's phrases change with the version of Python.
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    421: "Misdirected Request",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 _HTTP_ERRORS = {
     400: ("bad_request", "The request could not be read."),
     404: ("not_found", "There is nothing at this path."),
@@ -39,7 +54,7 @@ def problem(
 ) -> Response:
     """A problem response for the request at hand."""
     body = Problem(
-        title=HTTPStatus(status).phrase,
+        title=_title(status),
         status=status,
         code=code,
         detail=detail,
@@ -50,10 +65,14 @@ def problem(
     return Response(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def _title(status: int) -> str:
+    return TITLES.get(status) or HTTPStatus(status).phrase
+
+
 def http_problem(status: int, *, headers: dict[str, str] | None = None) -> Response:
     """What HTTP itself refuses: no such path, a body too large …"""
-    phrase = HTTPStatus(status).phrase
-    code, detail = _HTTP_ERRORS.get(status, (phrase.lower().replace(" ", "_"), f"{phrase}."))
+    title = _title(status)
+    code, detail = _HTTP_ERRORS.get(status, (title.lower().replace(" ", "_"), f"{title}."))
     return problem(status, code, detail, headers=headers)
 
 
@@ -72,7 +91,7 @@ def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
 def documented(status: int, *codes: str) -> dict[str, Any]:
     """An error response of the OpenAPI document."""
     return {
-        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
+        "description": f"{_title(status)}: {', '.join(f'`{code}`' for code in codes)}",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 

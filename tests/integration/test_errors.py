@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 
 from app.api.deps import Write
-from app.core.errors import UserNotFound
+from app.api.errors import TITLES
+from app.core.errors import DomainError, UserNotFound
 from app.db.models import Post
 from app.main import create_app
 from tests.conftest import Save
@@ -53,6 +54,30 @@ def assert_problem(response: httpx2.Response, status: int, code: str) -> dict[st
     assert body["detail"].endswith(".")
     assert body["request_id"] == response.headers["X-Request-ID"]
     return body
+
+
+def test_every_status_that_occurs_has_a_title_of_ours(shared_app: FastAPI) -> None:
+    documented = {
+        int(status): response["description"].partition(":")[0]
+        for path in shared_app.openapi()["paths"].values()
+        for operation in path.values()
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    }
+
+    assert documented.items() <= TITLES.items()
+    assert {error.status for error in DomainError.__subclasses__()} <= TITLES.keys()
+    assert TITLES.keys() - documented.keys() == {405, 421}  # of no route in particular
+
+
+async def test_the_titles_are_the_same_in_every_version_of_python(
+    client: httpx2.AsyncClient, small: httpx2.AsyncClient
+) -> None:
+    """Python 3.12 says "Request Entity Too Large" and "Unprocessable Entity"."""
+    large = await small.post(POSTS, content=b" " * 5000, headers=JSON)
+    invalid = await client.post(POSTS, json={})
+
+    assert (large.json()["title"], invalid.json()["title"]) == ("Content Too Large", "Unprocessable Content")
 
 
 def leaked(text: str) -> list[str]:
