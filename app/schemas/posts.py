@@ -37,7 +37,11 @@ class PostUpdate(Input):
     title: Title = Field(default_factory=unsent)
     body: Body = Field(default_factory=unsent)
     slug: Slug | None = None
-    draft: bool = Field(default_factory=unsent)
+    draft: bool = Field(
+        default_factory=unsent,
+        description="`true` withdraws the post. `false` publishes a draft as of now, even one that was "
+        "published before; a published post keeps its date.",
+    )
 
 
 class PostQuery(PageQuery):

@@ -276,6 +276,20 @@ async def test_publishing_a_draft_puts_it_in_the_list(client: httpx2.AsyncClient
     assert [each["id"] for each in (await client.get(POSTS)).json()["items"]] == [str(post.id)]
 
 
+async def test_publishing_again_after_a_withdrawal_sets_the_date_anew(client: httpx2.AsyncClient, save: Save) -> None:
+    post = PostFactory(published_at=datetime(2020, 1, 1, tzinfo=UTC))
+    await save(post)
+    before = datetime.now(UTC)
+
+    withdrawn = await client.patch(f"{POSTS}/{post.id}", json={"draft": True})
+    published = await client.patch(f"{POSTS}/{post.id}", json={"draft": False})
+
+    assert withdrawn.json()["published_at"] is None
+    assert datetime.fromisoformat(published.json()["published_at"]) >= before
+    contract = (await client.get("/openapi.json")).json()["components"]["schemas"]["PostUpdate"]["properties"]
+    assert "published before" in contract["draft"]["description"]
+
+
 async def test_publishing_twice_keeps_the_first_date(client: httpx2.AsyncClient, save: Save) -> None:
     post = PostFactory()
     await save(post)
