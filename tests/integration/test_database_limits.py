@@ -16,7 +16,7 @@ from app.api.deps import Read, Write
 from app.db.session import Database
 from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
-from tests.support.database import count, idle_transactions
+from tests.support.database import ask, count, idle_transactions
 from tests.support.factories import UserFactory
 
 USERS = "/api/v1/users"
@@ -51,6 +51,22 @@ async def test_the_server_itself_keeps_the_limits_of_every_session(live_url: URL
             written = (await session.execute(show)).one()
 
     assert read == written == ("7s", "2500ms", "11s", "postern", "UTC", "off")
+
+
+async def test_time_is_utc_whatever_the_database_prefers(live_url: URL) -> None:
+    """psycopg gives times in the session's zone, and they would cross the wire with its offset."""
+    ask(live_url, f"ALTER DATABASE \"{live_url.database}\" SET timezone = 'Asia/Kathmandu'")
+    async with service(live_url) as (app, client):
+        user = (await client.post(USERS, json={"email": "ada@example.com"})).json()
+        post = {"author_id": user["id"], "title": "Notes", "body": ""}
+        created = (await client.post("/api/v1/posts", json=post)).json()
+        listed = (await client.get("/api/v1/posts")).json()["items"][0]
+        shown = text("SELECT current_setting('timezone')")
+        assert await app.state.database.reader.first(shown) == ("UTC",)
+
+    times = ["published_at", "created_at", "updated_at"]
+    assert [created[name] for name in times] == [listed[name] for name in times]
+    assert all(listed[name].endswith("Z") for name in times)
 
 
 async def test_a_statement_that_takes_too_long_is_a_503(live_url: URL) -> None:
