@@ -39,13 +39,7 @@ class Database:
         options = _engine_options(url, settings)
         self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
-        self.read_engine = create_async_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_reset_on_return=None,
-            skip_autocommit_rollback=True,
-            **options,
-        )
+        self.read_engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
         self.sessions: Sessions = async_sessionmaker(
             self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
         )
