@@ -33,7 +33,9 @@ def import_posts(
     """Load posts with front matter (TOML between +++, YAML between ---) or JSON Lines.
 
     A post is recognised by its path and an author by e-mail address or name, so running it again changes
-    only what changed. A file with a fault is reported, the rest is loaded, and the exit code is 1.
+    only what changed. What is marked `draft: true` or `published: false`, or lies below `_drafts/`, stays a draft;
+    posts dated in the future are published at once. A file with a fault is reported, the rest is loaded, and the
+    exit code is 1.
     """
     settings = load_settings()
     configure_logging(settings)
