@@ -20,6 +20,7 @@ def _whole_characters(secret: SecretStr) -> SecretStr:
 
 Secret = Annotated[SecretStr, AfterValidator(_whole_characters)]
 Password = Annotated[Secret, Field(min_length=8, max_length=LONGEST_PASSWORD)]
+CurrentPassword = Annotated[Secret, Field(max_length=LONGEST_PASSWORD)]
 OpaqueToken = Annotated[Secret, Field(min_length=1, max_length=200)]
 
 
@@ -44,7 +45,7 @@ class SessionRead(Entity):
 
 
 class PasswordChange(Input):
-    current_password: Secret = Field(max_length=LONGEST_PASSWORD)
+    current_password: CurrentPassword
     new_password: Password
 
 
