@@ -59,10 +59,11 @@ def _range(url: URL, revision: str) -> str:
     if ":" in revision:
         return revision
     with one_line_errors(url):
-        return f"{asyncio.run(_current(url))}:{revision}"
+        return f"{asyncio.run(current(url))}:{revision}"
 
 
-async def _current(url: URL) -> str:
+async def current(url: URL) -> str:
+    """The database's revision, or `base` when it has none."""
     engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
     try:
         async with engine.connect() as connection:
