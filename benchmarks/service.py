@@ -60,7 +60,8 @@ class Connection:
 
 @contextmanager
 def service(accounts: int) -> Iterator[int]:
-    """The service's port while the block runs. The addresses `user0@example.com` … have accounts with PASSWORD.
+    """The service's port while the block runs. The addresses `user0@example.com` … have accounts with PASSWORD, and so
+    have `weak0@example.com` …, hashed when half of the memory was enough.
 
     Rate limits are off: they would be all that is measured.
     """
@@ -116,14 +117,15 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 def _fill(url: URL, accounts: int) -> None:
     settings = load_settings(_env_file=None)
-    hasher = PasswordHasher(settings.password_time_cost, settings.password_memory_kib, parallelism=1)
+    time_cost, memory_kib = settings.password_time_cost, settings.password_memory_kib
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address) as connection:
-        connection.execute(
-            "INSERT INTO users (id, email, password_hash, email_verified_at) "
-            "SELECT gen_random_uuid(), 'user' || n || '@example.com', %s, now() FROM generate_series(0, %s) n",
-            [hasher.hash(PASSWORD), accounts - 1],
-        )
+        for name, memory in (("user", memory_kib), ("weak", memory_kib // 2)):
+            connection.execute(
+                "INSERT INTO users (id, email, password_hash, email_verified_at) "
+                "SELECT gen_random_uuid(), %s || n || '@example.com', %s, now() FROM generate_series(0, %s) n",
+                [name, PasswordHasher(time_cost, memory, parallelism=1).hash(PASSWORD), accounts - 1],
+            )
         connection.execute(
             "INSERT INTO posts (id, author_id, title, body, slug, published_at) "
             "SELECT gen_random_uuid(), id, 'A title', repeat('Some text. ', 50), id::text, now() FROM users"

@@ -13,6 +13,7 @@ import random
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 from service import Connection, service
@@ -21,6 +22,18 @@ ACCOUNTS = 100
 WARM_UP = 50
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+
+
+def sign_in(connection: Connection, email: str) -> float:
+    return connection.sign_in(email, "a wrong password", expected=401)
+
+
+# What is asked, and how the accounts are called that it is asked of.
+QUESTIONS = (
+    ("sign-in", "user", sign_in),
+    ("sign-in, hashed by weaker parameters", "weak", sign_in),
+    ("password reset", "user", Connection.reset),
+)
 
 
 def main() -> int:
@@ -33,31 +46,27 @@ def main() -> int:
     passed = True
     with service(ACCOUNTS) as port:
         connection = Connection(port)
-
-        def sign_in(email: str) -> float:
-            return connection.sign_in(email, "a wrong password", expected=401)
-
-        for name, ask in (("sign-in", sign_in), ("password reset", connection.reset)):
-            known, unknown = measure(name, ask, arguments.samples, chance)
+        for name, account, ask in QUESTIONS:
+            known, unknown = measure(name, account, partial(ask, connection), arguments.samples, chance)
             passed &= report(name, known, unknown, arguments.limit, chance)
     return 0 if passed else 1
 
 
 def measure(
-    name: str, ask: Callable[[str], float], samples: int, chance: random.Random
+    name: str, account: str, ask: Callable[[str], float], samples: int, chance: random.Random
 ) -> tuple[list[float], list[float]]:
     """Seconds of each answer about addresses with an account, and about others of the same length."""
-    took: dict[str, list[float]] = {"user": [], "none": []}
-    order = ["user", "none"] * (samples // 2)
+    took: dict[str, list[float]] = {account: [], "none": []}
+    order = [account, "none"] * (samples // 2)
     chance.shuffle(order)
-    for number, kind in enumerate(["user", "none"] * (WARM_UP // 2) + order, start=-WARM_UP + 1):
+    for number, kind in enumerate([account, "none"] * (WARM_UP // 2) + order, start=-WARM_UP + 1):
         seconds = ask(f"{kind}{chance.randrange(ACCOUNTS)}@example.com")
         if number > 0:
             took[kind].append(seconds)
         if number % 100 == 0:
             print(f"\r{name}: {max(number, 0)} of {samples}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return took["user"], took["none"]
+    return took[account], took["none"]
 
 
 def report(name: str, known: list[float], unknown: list[float], limit: float, chance: random.Random) -> bool:

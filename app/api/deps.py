@@ -14,17 +14,18 @@ from app.api.resources import Resources
 from app.core.config import Settings
 from app.core.identity import Client
 from app.db.session import Reader
+from app.repos.accounts import Accounts
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.repos.audit_events import AuditEventReadRepo, AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
-from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo
+from app.repos.one_time_tokens import OneTimeTokenReadRepo
 from app.repos.posts import PostReadRepo, PostRepo
 from app.repos.rate_windows import RateWindowRepo
 from app.repos.users import UserReadRepo, UserRepo
 from app.services.api_keys import ApiKeyReadService, ApiKeyService
 from app.services.audit_events import AuditEventReadService
 from app.services.auth import AuthSessionReadService, AuthSessionService, SignInService
-from app.services.credentials import Accounts, CredentialService, LinkRequestService, Links
+from app.services.credentials import CredentialService, LinkRequestService, Links, PasswordProof
 from app.services.posts import PostReadService, PostService
 from app.services.rate_limits import DatabaseCounter, RateLimits
 from app.services.users import UserReadService, UserService
@@ -99,8 +100,11 @@ Limits = Annotated[RateLimits, Depends(get_limits)]
 MailLinks = Annotated[Links, Depends(get_links)]
 
 
-def _accounts(session: AsyncSession) -> Accounts:
-    return Accounts(UserRepo(session), OneTimeTokenRepo(session), AuthSessionRepo(session))
+async def get_proof(reader: Read, session: Write, resources: AppResources, limits: Limits) -> PasswordProof:
+    return PasswordProof(UserReadRepo(reader), AuditEventRepo(session), resources.passwords, limits)
+
+
+Proof = Annotated[PasswordProof, Depends(get_proof, scope="function")]
 
 
 async def get_user_reads(reader: Read) -> UserReadService:
@@ -108,15 +112,21 @@ async def get_user_reads(reader: Read) -> UserReadService:
 
 
 async def get_users(
-    session: Write, resources: AppResources, limits: Limits, links: MailLinks, settings: AppSettings
+    reader: Read,
+    session: Write,
+    resources: AppResources,
+    limits: Limits,
+    links: MailLinks,
+    proof: Proof,
+    settings: AppSettings,
 ) -> UserService:
     return UserService(
-        users=UserRepo(session),
-        tokens=OneTimeTokenRepo(session),
-        sessions=AuthSessionRepo(session),
+        reads=UserReadRepo(reader),
+        accounts=Accounts.of(session),
         passwords=resources.passwords,
         limits=limits,
         links=links,
+        proof=proof,
         settings=settings,
     )
 
@@ -149,22 +159,21 @@ async def get_auth_session_reads(reader: Read) -> AuthSessionReadService:
 
 
 async def get_auth_sessions(session: Write, resources: AppResources) -> AuthSessionService:
-    return AuthSessionService(AuthSessionRepo(session), resources.keyring)
+    return AuthSessionService(AuthSessionRepo(session), AuditEventRepo(session), resources.keyring)
 
 
 async def get_link_requests(
     apart: Apart, limits: Limits, links: MailLinks, background: BackgroundTasks
 ) -> LinkRequestService:
-    return LinkRequestService(unit(apart, _accounts), limits, links, background.add_task)
+    return LinkRequestService(unit(apart, Accounts.of), limits, links, background.add_task)
 
 
-async def get_credentials(reader: Read, session: Write, resources: AppResources, limits: Limits) -> CredentialService:
+async def get_credentials(reader: Read, session: Write, resources: AppResources, proof: Proof) -> CredentialService:
     return CredentialService(
-        reads=UserReadRepo(reader),
         token_reads=OneTimeTokenReadRepo(reader),
-        accounts=_accounts(session),
+        accounts=Accounts.of(session),
         passwords=resources.passwords,
-        limits=limits,
+        proof=proof,
     )
 
 

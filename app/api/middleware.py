@@ -36,7 +36,7 @@ class RequestLayer:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
         self._max_body_bytes = settings.max_body_bytes
-        self._hosts = tuple(host.lower() for host in settings.allowed_hosts)
+        self._hosts = tuple(host.lower() for host in settings.hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -67,7 +67,7 @@ def current(
 ) -> None:
     """Show the database's revision."""
     with database_url(load_settings()) as url:
-        if migrations.current(url) is None:
+        if not migrations.has_revision(url):
             typer.echo("no revision yet: run `postern db upgrade`")
         command.current(migrations.config(url), check_heads=check_heads)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
@@ -12,8 +13,7 @@ from app.core.logs import configure_logging
 from app.core.security import Passwords
 from app.db.provision import provisioned_url
 from app.db.session import Database
-from app.repos.auth_sessions import AuthSessionRepo
-from app.repos.users import UserRepo
+from app.repos.accounts import Accounts
 from app.schemas.auth import Password
 from app.schemas.users import Email
 from app.services.admins import AdminService
@@ -46,16 +46,24 @@ def create_admin(
     except ValidationError as error:
         typer.echo(f"postern: {error.errors(include_input=False)[0]['msg']}", err=True)
         raise typer.Exit(1) from None
-    created = asyncio.run(_create(settings, address, password))
+    created = asyncio.run(_administer(settings, lambda admins: admins.create_admin(address, password)))
     typer.echo(f"{address} {'was created as' if created else 'is now'} an administrator")
 
 
-async def _create(settings: Settings, email: str, password: str) -> bool:
+@app.command("revoke-admin")
+def revoke_admin(email: Annotated[str, typer.Argument(help="The administrator's e-mail address.")]) -> None:
+    """Make an ordinary account of an administrator's, from their next request on."""
+    settings = load_settings()
+    configure_logging(settings)
+    asyncio.run(_administer(settings, lambda admins: admins.revoke_admin(email)))
+    typer.echo(f"{email} is no administrator any more")
+
+
+async def _administer[Result](settings: Settings, work: Callable[[AdminService], Awaitable[Result]]) -> Result:
     async with provisioned_url(settings) as url:
         database = Database(url, settings)
         try:
             async with database.transaction() as session:
-                service = AdminService(UserRepo(session), AuthSessionRepo(session), Passwords(settings))
-                return await service.create_admin(email, password)
+                return await work(AdminService(Accounts.of(session), Passwords(settings)))
         finally:
             await database.close()

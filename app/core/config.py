@@ -3,9 +3,12 @@
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import (
@@ -117,6 +120,14 @@ class Settings(BaseSettings):
         return (self.log_format or ("json" if self.is_production else "console")) == "json"
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that are answered for; none stands for any. In production, PUBLIC_URL's unless others are named."""
+        if "*" in self.allowed_hosts:
+            return ()
+        known = (urlsplit(self.public_url).hostname,) if "public_url" in self.model_fields_set else ()
+        return self.allowed_hosts or (tuple(filter(None, known)) if self.is_production else ())
+
+    @property
     def unverified_accounts_may(self) -> Literal["write", "read", "nothing"]:
         return self.unverified_may or ("read" if self.is_production else "write")
 
@@ -158,17 +169,25 @@ class Settings(BaseSettings):
     def _complete_in_production(self) -> Self:
         if not self.is_production:
             return self
+        if faults := list(self._faults_in_production()):
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _faults_in_production(self) -> Iterator[str]:
         if self.database_url is None:
-            raise ValueError(
+            yield (
                 "DATABASE_URL is required when ENVIRONMENT=production: "
                 "set DATABASE_URL=postgresql+asyncpg://user:password@host:5432/database"
             )
         if not self.secret_keys:
-            raise ValueError(
+            yield (
                 "SECRET_KEYS is required when ENVIRONMENT=production: set SECRET_KEYS=id:secret with a secret of "
                 "32 characters or more, for example the output of `openssl rand -base64 32`"
             )
-        return self
+        if self.smtp_url and "public_url" not in self.model_fields_set:
+            yield "PUBLIC_URL is required with SMTP_URL: set PUBLIC_URL=https://example.com, where links in mails lead"
+        if self.rate_limit_storage and self.rate_limit_storage.get_secret_value().startswith("async+memory"):
+            yield "RATE_LIMIT_STORAGE: every process would count for itself; write async+redis://host:6379/0"
 
 
 def load_settings(**values: Any) -> Settings:
@@ -180,7 +199,8 @@ def load_settings(**values: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise InvalidSettings([_describe(fault["loc"], fault["msg"]) for fault in faults]) from None
+        lines = [_describe(fault["loc"], fault["msg"]).splitlines() for fault in faults]
+        raise InvalidSettings(list(chain.from_iterable(lines))) from None
     if settings.secret_keys:
         return settings
     return settings.model_copy(update={"secret_keys": {"development": development_secret(settings.data_dir)}})

@@ -16,6 +16,7 @@ class Actor:
 
     kind: Literal["anonymous", "user", "api_key", "command"] = "anonymous"
     id: UUID | None = None
+    key_id: UUID | None = None
 
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")

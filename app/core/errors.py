@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 RETRY_SOON = MappingProxyType({"Retry-After": "1"})
+CHALLENGE = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class DomainError(Exception):
@@ -26,6 +27,10 @@ class UserNotFound(DomainError):
     code, status, detail = "user_not_found", 404, "There is no user with this id."
 
 
+class AdminNotFound(DomainError):
+    code, status, detail = "admin_not_found", 404, "There is no administrator with this e-mail address."
+
+
 class PostNotFound(DomainError):
     code, status, detail = "post_not_found", 404, "There is no post with this id."
 
@@ -42,6 +47,10 @@ class NameTaken(DomainError):
     )
 
 
+class UserNameless(DomainError):
+    code, status, detail = "user_nameless", 422, "A user has an e-mail address or a name at least."
+
+
 class SlugTaken(DomainError):
     code, status, detail = "slug_taken", 409, "Another post already uses this slug."
 
@@ -52,16 +61,18 @@ class AuthorUnknown(DomainError):
 
 class NotAuthenticated(DomainError):
     code, status, detail = "not_authenticated", 401, "Sign in, or send a valid API key, as a bearer token."
-    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+    headers = CHALLENGE
 
 
 class SignInRefused(DomainError):
     code, status, detail = "sign_in_refused", 401, "The e-mail address or the password is wrong."
+    headers = CHALLENGE
     keeps_changes = True  # the audit log tells of it
 
 
 class RefreshRefused(DomainError):
     code, status, detail = "refresh_refused", 401, "The refresh token is not valid any more; sign in again."
+    headers = CHALLENGE
     keeps_changes = True  # a spent token that comes back ends its session
 
 
@@ -90,7 +101,8 @@ class PasswordTooCommon(DomainError):
 
 
 class PasswordWrong(DomainError):
-    code, status, detail = "password_wrong", 403, "The current password is wrong."
+    code, status, detail = "password_wrong", 403, "The current password is missing or wrong."
+    keeps_changes = True  # the audit log tells of it
 
 
 class SessionNotFound(DomainError):

@@ -33,6 +33,7 @@ class Caller:
     is_verified: bool = True
     """The account's e-mail address is confirmed."""
     session_id: UUID | None = None
+    key_id: UUID | None = None
     scopes: Set[Scope] | None = None
     """Null when signed in: no limit beyond the account's own."""
 

@@ -50,11 +50,11 @@ class SmtpMailer:
         self._sender = sender
 
     async def send(self, mail: Mail) -> None:
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self._sender, mail.to, mail.subject
-        message.set_content(mail.text)
         tls = self._parts.scheme == "smtps"
         try:
+            message = EmailMessage()
+            message["From"], message["To"], message["Subject"] = self._sender, mail.to, mail.subject
+            message.set_content(mail.text)
             await aiosmtplib.send(
                 message,
                 hostname=self._parts.hostname,
@@ -65,7 +65,7 @@ class SmtpMailer:
                 start_tls=True if self._parts.username and not tls else None,
                 timeout=10,
             )
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: an address that is no header
             log.error("mail_not_sent", subject=mail.subject, **describe_error(error))
 
 

@@ -9,7 +9,7 @@ from time import time
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -20,6 +20,7 @@ from app.core.config import Settings
 
 API_KEY_PREFIX = "postern_"
 LONGEST_PASSWORD = 128
+LEAST_MEMORY = 8  # KiB; argon2 takes no less
 
 
 class Passwords:
@@ -31,6 +32,7 @@ class Passwords:
             memory_cost=settings.password_memory_kib,
             parallelism=1,
         )
+        self._time_cost, self._memory_kib = settings.password_time_cost, settings.password_memory_kib
         self._concurrency = settings.password_concurrency
         self._limiter: CapacityLimiter | None = None
         # Verified for accounts that don't exist, so that they take as long as those that do.
@@ -53,7 +55,18 @@ class Passwords:
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError, UnicodeEncodeError):  # a form's encoding may make half characters
+            self._spend_the_rest(password, stored)
             return False
+
+    def _spend_the_rest(self, password: str, stored: str) -> None:
+        """A hash of weaker parameters is refused sooner, which would tell that there is an account."""
+        try:
+            was = extract_parameters(stored)
+        except InvalidHashError:
+            return
+        missing = self._memory_kib - was.memory_cost * was.time_cost // self._time_cost
+        if missing >= LEAST_MEMORY:
+            PasswordHasher(self._time_cost, missing, parallelism=1).hash(password.encode(errors="replace"))
 
     async def _run[Result](self, work: Callable[[], Result]) -> Result:
         if self._limiter is None:  # a limiter belongs to the event loop that it is made on

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event, inspect
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.orm.attributes import History
 
 from app.core.context import actor, request_id
@@ -17,11 +17,22 @@ from app.db.base import PRIVATE, IdMixin
 from app.db.models import AuditEvent, Base
 
 MASK = "***"
+UNAUDITED = "unaudited"
+"""The execution option of a bulk change that nobody needs to be told of."""
 _UNTOLD = frozenset({"id", "created_at", "updated_at"})
 
 
 class AuditedSession(Session):
     """The session behind every AsyncSession of the application."""
+
+
+@event.listens_for(AuditedSession, "do_orm_execute")
+def _refuse_unseen_changes(execution: ORMExecuteState) -> None:
+    """A statement that changes many rows passes by the flush: of an audited table it has to say that it may."""
+    mapper = execution.bind_mapper
+    changes = execution.is_insert or execution.is_update or execution.is_delete
+    if changes and mapper and mapper.class_.__audited__ and not execution.execution_options.get(UNAUDITED):
+        raise TypeError(f"{mapper.class_.__name__}: a bulk change escapes the audit log; change objects instead")
 
 
 @event.listens_for(AuditedSession, "after_flush")
@@ -49,6 +60,7 @@ def audit_event(action: str, entity: str, entity_id: UUID | None, changes: dict[
     return AuditEvent(
         actor_kind=who.kind,
         actor_id=who.id,
+        actor_key_id=who.key_id,
         action=action,
         entity=entity,
         entity_id=entity_id,

@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -41,13 +40,19 @@ END_LEFTOVERS = text("""
     SELECT pid, pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = :runner
 """)
+# Everybody may see all of pg_locks; of others' sessions, pg_stat_activity tells most roles nothing but the pid.
+# Prepared transactions have no session, and all of them the pid 0: those that hold the table are meant.
 BLOCKERS = text("""
-    SELECT DISTINCT pid, application_name, state, backend_type, xact_start,
+    SELECT DISTINCT blocking.pid, application_name, state, backend_type, held.virtualtransaction AS transaction,
            extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age
-    FROM unnest(pg_blocking_pids(CAST(:pid AS integer))) AS blocking (pid) LEFT JOIN pg_stat_activity USING (pid)
-    ORDER BY pid
+    FROM unnest(pg_blocking_pids(CAST(:pid AS integer))) AS blocking (pid)
+    LEFT JOIN pg_stat_activity USING (pid)
+    LEFT JOIN pg_locks AS held ON held.granted AND coalesce(held.pid, 0) = blocking.pid AND (
+        blocking.pid <> 0 OR held.relation IN (SELECT relation FROM pg_locks WHERE pid = :pid AND NOT granted)
+    )
+    ORDER BY blocking.pid
 """)
-STILL_OPEN = text("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = :pid AND xact_start = :began)")
+STILL_OPEN = text("SELECT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction = :transaction)")
 
 TOO_SLOW = "57014"  # a busy server's answer came too late; the connection is as good as before
 
@@ -56,19 +61,23 @@ type Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session in the way, described; never with its query, which may hold data. `began` is its transaction's start,
-    as far as we may see it: while that is open, it keeps its locks.
+    """A session in the way, described; never with its query, which may hold data. While its transaction is open, it
+    keeps its locks.
     """
 
     pid: int
-    began: datetime | None
+    transaction: str | None
     description: str
 
     def __str__(self) -> str:
         return self.description
 
+    @property
+    def name(self) -> str:
+        return f"the transaction of pid {self.pid}" if self.pid else self.description
+
     async def is_open(self, connection: AsyncConnection) -> bool:
-        return bool(await connection.scalar(STILL_OPEN, {"pid": self.pid, "began": self.began}))
+        return bool(await connection.scalar(STILL_OPEN, {"transaction": self.transaction}))
 
 
 class Watch:
@@ -94,7 +103,7 @@ class Watch:
                     "the connection that holds the migration lock was lost, so this run stopped: run it again"
                 ) from error
             if rows:
-                self.blockers = [Blocker(row.pid, row.xact_start, _describe(row)) for row in rows]
+                self.blockers = [Blocker(row.pid, row.transaction, _describe(row)) for row in rows]
             self._mention_long_wait({row.pid for row in rows})
             await asyncio.sleep(interval)
 

@@ -7,8 +7,7 @@ when its transaction has committed, together with its line in `alembic_version`.
 """
 
 import asyncio
-import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -28,14 +27,13 @@ from app.core.errors import DomainError
 from app.db.errors import first_line, sqlstate, translated_errors
 from app.db.migration_lock import ENDURING, RUNNER, Blocker, Report, Watch, migration_lock
 from app.db.migration_plan import Phase, Plan, make_plan
+from app.db.migration_retry import Retry
 from app.db.safe_ops.backfill import forget_positions
 from app.db.safe_ops.steps import Pace, timeouts
 from app.db.session import connect_args
 
 type Steps = Callable[[tuple[str, ...], MigrationContext], list[RevisionStep]]
 
-LONGEST_DELAY = 30.0
-POLL = 0.25
 # What waiting for others ends in, and what another try may overcome.
 BLOCKED = {"55P03": "a lock wasn't free in time", "40P01": "a deadlock"}
 
@@ -134,6 +132,7 @@ class Runner:
         self._options = options
         self._report = options.report
         self._pace = Pace(settings, options.report)
+        self._retry = Retry(settings, options.report, self._are_open)
         self._environment = environment | {"pace": self._pace, "on_version_apply": forget_positions}
         self._steps_of: Steps = _command_options()["fn"]
         self._plan = Plan()
@@ -200,40 +199,11 @@ class Runner:
                 if sqlstate(error) not in BLOCKED:
                     raise
                 failed, done = (failed if self._pace.done == done else 0), self._pace.done
-                failed = await self._wait_or_give_up(failed + 1, error)
+                step = str(self._plan.pending[0]) if self._plan.pending else "alembic_version"
+                reason = BLOCKED[sqlstate(error) or ""]
+                failed = await self._retry.wait(step, failed + 1, reason, self._watch.blockers)
 
-    async def _wait_or_give_up(self, failed: int, error: DBAPIError) -> int:
-        """Returns how many attempts have failed when the next is due. While the transaction that was in the way is
-        known to be open, an attempt would only stall traffic again: it fails untried, except the last.
-        """
-        attempts = self._settings.migration_attempts
-        blockers = self._watch.blockers
-        names = "; ".join(map(str, blockers)) or "unknown (gone before it was looked at)"
-        reason = f"{BLOCKED[sqlstate(error) or '']}; blocked by {names}"
-        while True:
-            step = self._plan.pending[0] if self._plan.pending else "alembic_version"
-            if failed >= attempts:
-                raise CommandError(f"{step}: gave up after attempt {failed} of {attempts}: {reason}") from error
-            delay = min(LONGEST_DELAY, self._settings.migration_retry_delay * 2 ** (failed - 1))
-            delay *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter guards no secret
-            self._report(f"{step}: attempt {failed} of {attempts}: {reason}; again in {delay:.1f} s")
-            if not await self._outlast(blockers, delay, failed) or failed + 1 == attempts:
-                return failed
-            failed += 1
-            reason = f"not tried, for the transaction of pid {blockers[0].pid} is still open"
-
-    async def _outlast(self, blockers: list[Blocker], delay: float, failed: int) -> bool:
-        """Whether one of them is still open after `delay`. Once none is, that ends early, but not before the requests
-        that queued behind the last attempt had time to flow off; the more often somebody was in the way, the longer.
-        """
-        began, shortest = monotonic(), self._settings.migration_retry_delay * failed
-        while (waited := monotonic() - began) < delay:
-            if blockers and waited >= shortest and not await self._is_any_open(blockers):
-                return False
-            await asyncio.sleep(min(POLL, delay - waited))
-        return await self._is_any_open(blockers)
-
-    async def _is_any_open(self, blockers: list[Blocker]) -> bool:
+    async def _are_open(self, blockers: Sequence[Blocker]) -> bool:
         async with self._connection.begin():
             return any([await blocker.is_open(self._connection) for blocker in blockers])
 

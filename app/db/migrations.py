@@ -38,10 +38,10 @@ def heads(root: Path = ROOT) -> list[str]:
     return list(ScriptDirectory.from_config(config(root=root)).get_heads())
 
 
-def current(url: URL) -> str | None:
-    """The database's revision, if it has any yet. Raises CommandError with one line when it can't be asked."""
+def has_revision(url: URL) -> bool:
+    """Whether the database was ever migrated. Raises CommandError with one line when it can't be asked."""
     with one_line_errors(url):
-        return asyncio.run(_current(url))
+        return asyncio.run(current(url)) != "base"
 
 
 def lack(url: URL, *, root: Path = ROOT) -> str | None:
@@ -51,12 +51,12 @@ def lack(url: URL, *, root: Path = ROOT) -> str | None:
     this one was rolled back. Both fit.
     """
     with translated_errors():
-        at = asyncio.run(_current(url))
+        at = asyncio.run(current(url))
     script = ScriptDirectory.from_config(config(root=root))
     with suppress(ResolutionError):
-        for revision in script.iterate_revisions("head", at or "base"):
+        for revision in script.iterate_revisions("head", at):
             if Step(RevisionStep(script.revision_map, revision, is_upgrade=True)).phase is Phase.EXPAND:
-                place = f"is at {at}" if at else "has no revision yet"
+                place = "has no revision yet" if at == "base" else f"is at {at}"
                 return f"the database {place}, this code needs {revision.revision}: run `postern db upgrade`"
     return None
 
@@ -85,14 +85,16 @@ def print_downgrade(url: URL, revision: str, options: RunOptions, *, root: Path 
 def _range(url: URL, revision: str) -> str:
     if ":" in revision:
         return revision
-    return f"{current(url) or 'base'}:{revision}"
+    with one_line_errors(url):
+        return f"{asyncio.run(current(url))}:{revision}"
 
 
-async def _current(url: URL) -> str | None:
+async def current(url: URL) -> str:
+    """The database's revision, or `base` when it has none."""
     engine = create_async_engine(url, poolclass=NullPool, connect_args=connect_args(url, load_settings()))
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision()) or "base"
     finally:
         await engine.dispose()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.audit import UNAUDITED
 from app.db.models import ApiKey, User
 from app.db.session import Reader
 
@@ -51,6 +52,13 @@ class ApiKeyRepo:
         statement = select(ApiKey).where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
         return (await self._session.scalars(statement.with_for_update())).one_or_none()
 
+    async def revoke_all(self, user_id: UUID, at: datetime) -> None:
+        """Revokes every key of the user that isn't revoked yet."""
+        statement = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        for key in await self._session.scalars(statement.with_for_update()):
+            key.revoked_at = at
+        await self._session.flush()
+
     async def touch(self, key_id: UUID, now: datetime) -> None:
         """Writes the last use, unless that was done within the resolution; many requests at once write once."""
         stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USE_RESOLUTION)
@@ -58,5 +66,5 @@ class ApiKeyRepo:
             update(ApiKey)
             .where(ApiKey.id == key_id, stale)
             .values(last_used_at=now, updated_at=ApiKey.updated_at)
-            .execution_options(synchronize_session=False)
+            .execution_options(synchronize_session=False, **{UNAUDITED: True})
         )

@@ -18,6 +18,7 @@ _PAGE = (
         AuditEvent.at,
         AuditEvent.actor_kind,
         AuditEvent.actor_id,
+        AuditEvent.actor_key_id,
         AuditEvent.action,
         AuditEvent.entity,
         AuditEvent.entity_id,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.audit import UNAUDITED
 from app.db.models import AuthSession, RefreshToken, User
 from app.db.session import Reader
 
@@ -92,5 +93,7 @@ class AuthSessionRepo:
     async def delete_expired(self, user_id: UUID) -> None:
         """Forgets the user's sessions that expired, with their tokens."""
         await self._session.execute(
-            delete(AuthSession).where(AuthSession.user_id == user_id, AuthSession.expires_at <= func.now())
+            delete(AuthSession)
+            .where(AuthSession.user_id == user_id, AuthSession.expires_at <= func.now())
+            .execution_options(**{UNAUDITED: True})
         )

@@ -9,7 +9,7 @@ from app.db.models import OneTimeToken
 from app.db.models.one_time_token import Purpose
 from app.db.session import Reader
 
-_VALID = select(OneTimeToken.user_id).where(
+_OWNER = select(OneTimeToken.user_id).where(
     OneTimeToken.token_hash == bindparam("token_hash", type_=OneTimeToken.token_hash.type),
     OneTimeToken.purpose == bindparam("purpose"),
     OneTimeToken.expires_at > func.now(),
@@ -20,8 +20,10 @@ class OneTimeTokenReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def is_valid(self, token_hash: bytes, purpose: Purpose) -> bool:
-        return await self._reader.first(_VALID, {"token_hash": token_hash, "purpose": purpose}) is not None
+    async def owner(self, token_hash: bytes, purpose: Purpose) -> UUID | None:
+        """Whose account the token opens; None when it isn't valid."""
+        row = await self._reader.first(_OWNER, {"token_hash": token_hash, "purpose": purpose})
+        return row.user_id if row else None
 
 
 class OneTimeTokenRepo:
@@ -39,8 +41,14 @@ class OneTimeTokenRepo:
             delete(OneTimeToken).where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
         )
 
+    async def forget_all(self, user_id: UUID) -> None:
+        await self._session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
+
     async def take(self, token_hash: bytes, purpose: Purpose) -> OneTimeToken | None:
-        """The token if it is valid, and never again: of two who ask at once, one gets it."""
+        """The token if it is valid, and never again: of two who ask at once, one gets it.
+
+        Lock its user first, as whoever replaces it does: in the other order the two could wait for each other.
+        """
         statement = select(OneTimeToken).where(
             OneTimeToken.token_hash == token_hash,
             OneTimeToken.purpose == purpose,

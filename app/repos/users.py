@@ -8,13 +8,17 @@ from sqlalchemy import Row, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only, selectinload
 
-from app.core.errors import EmailTaken, NameTaken
+from app.core.errors import EmailTaken, NameTaken, UserNameless
 from app.db.errors import conflicts
 from app.db.models import CoAuthorship, Post, User
 from app.db.session import Reader
 from app.schemas.pages import Position
 
-CONFLICTS = {"uq_users_email_lower": EmailTaken, "uq_users_name_without_email": NameTaken}
+CONFLICTS = {
+    "uq_users_email_lower": EmailTaken,
+    "uq_users_name_without_email": NameTaken,
+    "ck_users_email_or_name": UserNameless,
+}
 
 _BATCH = 500  # posts that are deleted at a time
 
@@ -85,7 +89,7 @@ class UserRepo:
         return (await self._session.scalars(select(User).where(by_email | by_name))).all()
 
     async def save(self, user: User) -> None:
-        """Writes a new or changed user; raises EmailTaken or NameTaken."""
+        """Writes a new or changed user; raises EmailTaken, NameTaken or UserNameless."""
         with conflicts(CONFLICTS):
             self._session.add(user)
             await self._session.flush()

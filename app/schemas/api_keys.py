@@ -1,18 +1,25 @@
 """API keys on the wire."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from app.core.identity import Scope
 from app.schemas.base import Entity, Input, Line
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not between the years 1 and 9999") from None
+
+
 class ApiKeyCreate(Input):
     name: Annotated[Line, Field(max_length=100, examples=["deploy script"])]
     scopes: set[Scope] = Field(min_length=1)
-    expires_at: AwareDatetime | None = None
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
 
 
 class ApiKeyRead(Entity):

@@ -22,6 +22,7 @@ class AuditEventRead(Entity):
     at: datetime
     actor_kind: str
     actor_id: UUID | None
+    actor_key_id: UUID | None = Field(description="The API key that was used, if one was.")
     action: str
     entity: str
     entity_id: UUID | None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import EmailStr, Field
 
-from app.schemas.auth import Password
+from app.schemas.auth import CurrentPassword, Password
 from app.schemas.base import Entity, Input, Line, unsent
 
 Name = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
@@ -25,6 +25,9 @@ class UserUpdate(Input):
     email: Email = Field(default_factory=unsent)
     name: Name | None = None
     is_active: bool = Field(default_factory=unsent)
+    current_password: CurrentPassword | None = Field(
+        default=None, description="Needed for another `email` of your own account."
+    )
 
 
 class AuthorRead(Entity):

@@ -101,8 +101,9 @@ class SignInService:
 
 
 class AuthSessionService:
-    def __init__(self, sessions: AuthSessionRepo, keyring: Keyring) -> None:
+    def __init__(self, sessions: AuthSessionRepo, audit: AuditEventRepo, keyring: Keyring) -> None:
         self._sessions = sessions
+        self._audit = audit
         self._keyring = keyring
 
     async def refresh(self, refresh_token: str) -> TokenPair:
@@ -116,10 +117,10 @@ class AuthSessionService:
         if found is None:
             raise RefreshRefused
         auth_session, token = found
-        act_as(Actor("user", auth_session.user_id))
         now = datetime.now(UTC)
         successor = await (self._spend if token.spent_at is None else self._repeat)(refresh_token, token, now)
-        if successor is None:
+        if successor is None:  # on record as nobody's doing: it may be the owner or the thief who asks
+            await self._audit.record("auth_session.token_reused", entity="auth_session", entity_id=auth_session.id)
             await self._sessions.end(auth_session, now)
             raise RefreshRefused
         return token_pair(self._keyring, auth_session, successor)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -15,9 +15,10 @@ from app.core.mail import Mail, Mailer
 from app.core.security import Passwords, common_passwords, digest, new_secret
 from app.db.models import OneTimeToken, User
 from app.db.models.one_time_token import Purpose
-from app.repos.auth_sessions import AuthSessionRepo
+from app.repos.accounts import Accounts
+from app.repos.audit_events import AuditEventRepo
 from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo
-from app.repos.users import UserReadRepo, UserRepo
+from app.repos.users import UserReadRepo
 from app.schemas.auth import EmailConfirmation, MailPromise, PasswordChange, PasswordSet
 from app.services.rate_limits import RateLimits
 
@@ -59,13 +60,26 @@ def acceptable(password: SecretStr) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class Accounts:
-    """The repos of one transaction."""
+class PasswordProof:
+    """Proves that it is the owner who asks, and not somebody with a token of theirs."""
 
-    users: UserRepo
-    tokens: OneTimeTokenRepo
-    sessions: AuthSessionRepo
+    def __init__(self, reads: UserReadRepo, audit: AuditEventRepo, passwords: Passwords, limits: RateLimits) -> None:
+        self._reads = reads
+        self._audit = audit
+        self._passwords = passwords
+        self._limits = limits
+
+    async def demand(self, password: SecretStr | None, caller: Caller, client: Client) -> str | None:
+        """The stored hash that the caller's password fits, which may have changed until the account is locked.
+
+        Raises PasswordWrong, which is on record, or RateLimited: this mustn't be the way to guess the password.
+        """
+        await self._limits.check("sign_in", address=client.address, account=str(caller.user_id))
+        stored = await self._reads.password_hash(caller.user_id)
+        if password is None or not await self._passwords.verify(password.get_secret_value(), stored):
+            await self._audit.record("user.password_refused", entity="user", entity_id=caller.user_id)
+            raise PasswordWrong
+        return stored
 
 
 class Links:
@@ -133,42 +147,43 @@ class CredentialService:
     def __init__(
         self,
         *,
-        reads: UserReadRepo,
         token_reads: OneTimeTokenReadRepo,
         accounts: Accounts,
         passwords: Passwords,
-        limits: RateLimits,
+        proof: PasswordProof,
     ) -> None:
-        self._limits = limits
-        self._reads = reads
         self._token_reads = token_reads
         self._accounts = accounts
         self._passwords = passwords
+        self._proof = proof
 
     async def change_password(self, change: PasswordChange, caller: Caller, client: Client) -> None:
-        """Raises PasswordWrong, PasswordTooCommon or RateLimited. Every session ends, this one too."""
+        """Raises PasswordWrong, PasswordTooCommon or RateLimited. Every session ends, this one too; keys stay."""
         new = acceptable(change.new_password)
-        # A stolen access token mustn't be the way to guess the password.
-        await self._limits.check("sign_in", address=client.address, account=str(caller.user_id))
-        stored = await self._reads.password_hash(caller.user_id)
-        if not await self._passwords.verify(change.current_password.get_secret_value(), stored):
-            raise PasswordWrong
+        stored = await self._proof.demand(change.current_password, caller, client)
         hashed = await self._passwords.hash(new)
         user = await self._accounts.users.get_for_update(caller.user_id)
         if user is None or user.password_hash != stored:
             raise PasswordWrong
-        await self._set(user, hashed)
+        user.password_hash = hashed
+        await self._accounts.users.save(user)
+        await self._accounts.tokens.forget(user.id, "set_password")
+        await self._accounts.sessions.end_all(user.id, datetime.now(UTC))
 
     async def set_password(self, change: PasswordSet) -> None:
-        """By a link. It proves the address too, which counts as confirmed. Raises TokenRefused, PasswordTooCommon."""
+        """By a link. It proves the address too, which counts as confirmed. Raises TokenRefused, PasswordTooCommon.
+
+        Whoever had the account before, or made it with an address that isn't theirs, is out: API keys end as well.
+        """
         password = acceptable(change.password)
         # Nobody may have passwords hashed, which is what sign-ins wait for, by sending tokens that aren't valid.
-        if not await self._token_reads.is_valid(digest(change.token.get_secret_value()), "set_password"):
-            raise TokenRefused
+        await self._owner(change.token, "set_password")
         hashed = await self._passwords.hash(password)
         user = await self._open(change.token, "set_password")
         user.email_verified_at = user.email_verified_at or datetime.now(UTC)
-        await self._set(user, hashed)
+        user.password_hash = hashed
+        await self._accounts.users.save(user)
+        await self._accounts.end_access(user.id, datetime.now(UTC))
 
     async def confirm_email(self, confirmation: EmailConfirmation) -> None:
         """By a link. Raises TokenRefused."""
@@ -178,15 +193,15 @@ class CredentialService:
 
     async def _open(self, secret: SecretStr, purpose: Purpose) -> User:
         """The account that a link opens, unless its address has changed since."""
+        user = await self._accounts.users.get_for_update(await self._owner(secret, purpose))
         token = await self._accounts.tokens.take(digest(secret.get_secret_value()), purpose)
-        user = await self._accounts.users.get_for_update(token.user_id) if token else None
         if token is None or user is None or not user.is_active or user.email != token.email:
             raise TokenRefused
         act_as(Actor("user", user.id))
         return user
 
-    async def _set(self, user: User, password_hash: str) -> None:
-        user.password_hash = password_hash
-        await self._accounts.users.save(user)
-        await self._accounts.tokens.forget(user.id, "set_password")
-        await self._accounts.sessions.end_all(user.id, datetime.now(UTC))
+    async def _owner(self, secret: SecretStr, purpose: Purpose) -> UUID:
+        owner = await self._token_reads.owner(digest(secret.get_secret_value()), purpose)
+        if owner is None:
+            raise TokenRefused
+        return owner

@@ -35,11 +35,11 @@ class IdentityService:
         Raises NotAuthenticated for every credential that isn't valid now, and EmailUnverified where such accounts
         may do nothing.
         """
-        is_key = credential.startswith(API_KEY_PREFIX)
-        caller = await (self._by_key(credential) if is_key else self._by_token(credential))
+        by = self._by_key if credential.startswith(API_KEY_PREFIX) else self._by_token
+        caller = await by(credential)
         if not caller.is_verified and self._unverified_may == "nothing":
             raise EmailUnverified
-        act_as(Actor("api_key" if is_key else "user", caller.user_id))
+        act_as(Actor("api_key" if caller.key_id else "user", caller.user_id, caller.key_id))
         return caller
 
     def may_write(self, caller: Caller) -> bool:
@@ -73,5 +73,6 @@ class IdentityService:
             user_id=row.user_id,
             is_admin=row.is_admin and Scope.ADMIN in scopes,
             is_verified=row.email_verified_at is not None,
+            key_id=row.key_id,
             scopes=scopes,
         )

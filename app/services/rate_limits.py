@@ -1,6 +1,7 @@
 """Limits on what can be guessed or flooded: sign-in, resets, registration."""
 
 import ipaddress
+import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -77,13 +78,21 @@ class RateLimits:
         """
         if not self._enabled:
             return
-        for kind, subject in (("address", _network(address)), ("account", account.lower())):
+        for kind, subject in (("address", _network(address)), ("account", _folded(account))):
             limit = self._limits[action, kind]
             # Hashed: a table of who tried to sign in is nobody's business.
             key = f"{action}:{kind}:{sha256(subject.encode(errors='backslashreplace')).hexdigest()[:32]}"
             within, reset = await self._counter.hit(key, limit)
             if not within:
                 raise RateLimited(policy=f"{action}-{kind}", limit=limit.amount, window=limit.get_expiry(), reset=reset)
+
+
+def _folded(account: str) -> str:
+    """One text for every spelling that the database may take for the same address, which knows other letters' small
+    forms than Python does. It may merge two addresses, but never counts one twice.
+    """
+    letters = unicodedata.normalize("NFKD", account.casefold())
+    return "".join(letter for letter in letters if unicodedata.category(letter) != "Mn")
 
 
 def _network(address: str) -> str:

@@ -4,16 +4,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.core.config import Settings
-from app.core.errors import Forbidden, RegistrationClosed, UserNotFound
-from app.core.identity import Caller, Client, Scope
+from app.core.errors import Forbidden, PasswordWrong, RegistrationClosed, ScopeMissing, UserNotFound
+from app.core.identity import Caller, Client
 from app.core.security import Passwords
 from app.db.models import User
-from app.repos.auth_sessions import AuthSessionRepo
-from app.repos.one_time_tokens import OneTimeTokenRepo
-from app.repos.users import UserReadRepo, UserRepo
+from app.repos.accounts import Accounts
+from app.repos.users import UserReadRepo
 from app.schemas.pages import Page, PageQuery
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
-from app.services.credentials import Links, acceptable
+from app.services.credentials import Links, PasswordProof, acceptable
 from app.services.pages import page_of
 from app.services.rate_limits import RateLimits
 
@@ -40,7 +39,7 @@ class UserReadService:
 
 
 def _as_seen_by(caller: Caller | None, user: UserRead) -> UserView:
-    if caller and (caller.is_admin or (caller.owns(user.id) and caller.has(Scope.USERS_READ))):
+    if caller and (caller.is_admin or caller.owns(user.id)):
         return user
     return AuthorRead(id=user.id, name=user.name)
 
@@ -49,20 +48,22 @@ class UserService:
     def __init__(
         self,
         *,
-        users: UserRepo,
-        tokens: OneTimeTokenRepo,
-        sessions: AuthSessionRepo,
+        reads: UserReadRepo,
+        accounts: Accounts,
         passwords: Passwords,
         limits: RateLimits,
         links: Links,
+        proof: PasswordProof,
         settings: Settings,
     ) -> None:
-        self._users = users
-        self._tokens = tokens
-        self._sessions = sessions
+        self._reads = reads
+        self._users = accounts.users
+        self._tokens = accounts.tokens
+        self._sessions = accounts.sessions
         self._passwords = passwords
         self._limits = limits
         self._links = links
+        self._proof = proof
         self._settings = settings
 
     async def create_user(self, new: UserCreate, caller: Caller | None, client: Client) -> UserRead:
@@ -70,6 +71,8 @@ class UserService:
         if not (caller and caller.is_admin):
             if self._settings.registration == "admins":
                 raise RegistrationClosed
+            if not new.is_active:  # or an address could be taken for good, with no way in for its owner
+                raise Forbidden
             await self._limits.check("registration", address=client.address, account=new.email)
         password = new.password and await self._passwords.hash(acceptable(new.password))
         user = User(email=new.email, name=new.name, is_active=new.is_active, password_hash=password)
@@ -77,15 +80,18 @@ class UserService:
         await self._links.send(self._tokens, user, "verify_email")
         return UserRead.model_validate(user)
 
-    async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller) -> UserRead:
+    async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller, client: Client) -> UserRead:
         """A new address has to be confirmed again; the old one is told. Only administrators (de)activate.
 
         Deactivation ends every session: activation must not bring them back.
         """
-        fields = change.model_dump(exclude_unset=True)
-        user = await self._for_update(user_id, caller)
+        fields = change.model_dump(exclude_unset=True, exclude={"current_password"})
         if "is_active" in fields and not caller.is_admin:
             raise Forbidden
+        proved = await self._address_may_change(user_id, change, caller, client) if "email" in fields else None
+        user = await self._for_update(user_id, caller)
+        if proved and user.password_hash != proved:
+            raise PasswordWrong
         old_email = user.email
         for field, value in fields.items():
             setattr(user, field, value)
@@ -95,6 +101,21 @@ class UserService:
         if not user.is_active:
             await self._sessions.end_all(user.id, datetime.now(UTC))
         return UserRead.model_validate(user)
+
+    async def _address_may_change(
+        self, user_id: UUID, change: UserUpdate, caller: Caller, client: Client
+    ) -> str | None:
+        """For one's own account it takes the password: whoever has the address can set a new one.
+
+        Returns the hash of that password, None where it takes none. Raises PasswordWrong or RateLimited.
+        """
+        known = await self._reads.get(user_id) if caller.owns(user_id) and caller.session_id else None
+        if known is None or known.email == change.email:
+            return None
+        proved = await self._proof.demand(change.current_password, caller, client)
+        if not caller.is_admin:
+            await self._limits.check("registration", address=client.address, account=change.email)
+        return proved
 
     async def _address_changed(self, user: User, old_email: str | None) -> None:
         user.email_verified_at = None
@@ -110,10 +131,15 @@ class UserService:
         await self._users.delete(await self._for_update(user_id, caller))
 
     async def _for_update(self, user_id: UUID, caller: Caller) -> User:
-        """The user to change, locked: the caller's own, or anybody for an administrator."""
+        """The user to change, locked: the caller's own, or anybody for an administrator.
+
+        Keys don't manage the account that they belong to, nor any other by which they could get more than their scopes.
+        """
         if not (caller.is_admin or caller.owns(user_id)):
             raise Forbidden
         user = await self._users.get_for_update(user_id)
         if user is None:
             raise UserNotFound
+        if caller.session_id is None and (user.is_admin or caller.owns(user_id)):
+            raise ScopeMissing
         return user

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 from anyio import to_thread
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from app.api.identity import get_optional_user
 from app.cli.main import run
@@ -51,7 +51,9 @@ TOLD: dict[tuple[str, str], list[str]] = {
     ("POST", f"{AUTH}/logout"): ["auth_session.updated"],
     ("DELETE", f"{AUTH}/sessions/{{session_id}}"): ["auth_session.updated"],
     ("POST", f"{AUTH}/password"): ["user.updated", "auth_session.updated", "auth_session.updated"],
-    ("POST", f"{AUTH}/password/reset/confirm"): ["user.updated", "auth_session.updated", "auth_session.updated"],
+    ("POST", f"{AUTH}/password/reset/confirm"): [
+        *("user.updated", "auth_session.updated", "auth_session.updated", "api_key.updated"),
+    ],
     ("POST", f"{AUTH}/email/verify/confirm"): ["user.updated"],
     ("POST", f"{AUTH}/api-keys"): ["api_key.created"],
     ("DELETE", f"{AUTH}/api-keys/{{key_id}}"): ["api_key.updated"],
@@ -124,7 +126,9 @@ async def test_no_audit_row_holds_a_personal_value(
     headers = await world.as_user(world.owner) | {"User-Agent": USER_AGENT}
     personal: dict[str, dict[str, Any]] = {
         USERS: {"json": {"email": "canary@example.com", "name": "Canary", "password": PASSWORD}},
-        f"{USERS}/{{user_id}}": {"json": {"email": "canary@example.com", "name": "Canary"}},
+        f"{USERS}/{{user_id}}": {
+            "json": {"email": "canary@example.com", "name": "Canary", "current_password": PASSWORD}
+        },
         POSTS: {"json": {"title": "Notes", "body": "canary " * 100}},
         f"{POSTS}/{{post_id}}": {"json": {"title": "Notes", "body": "canary " * 100}},
     }
@@ -179,7 +183,8 @@ async def test_a_new_post_is_told_with_its_fields_but_not_its_text(
 async def test_a_request_that_fails_tells_nothing(world: World, visitor: httpx2.AsyncClient, events: Any) -> None:
     headers = await world.as_user(world.owner)
 
-    taken = await visitor.patch(f"{USERS}/{world.owner.id}", json={"email": world.other.email}, headers=headers)
+    change = {"email": world.other.email, "current_password": PASSWORD}
+    taken = await visitor.patch(f"{USERS}/{world.owner.id}", json=change, headers=headers)
 
     assert taken.status_code == 409
     assert await events(taken.headers["x-request-id"]) == []
@@ -283,9 +288,13 @@ async def test_a_session_that_a_stolen_token_ended_is_on_record(
     response = await visitor.post(f"{AUTH}/refresh", json=refresh)
 
     assert response.status_code == 401
-    (told,) = await events(response.headers["x-request-id"])
-    assert (told.action, told.entity_id) == ("auth_session.updated", world.session.id)
-    assert told.changes["ended_at"][0] is None
+    reused, ended = await events(response.headers["x-request-id"])
+    assert [(told.action, told.entity_id) for told in (reused, ended)] == [
+        ("auth_session.token_reused", world.session.id),
+        ("auth_session.updated", world.session.id),
+    ]
+    assert {told.actor_kind for told in (reused, ended)} == {"anonymous"}, "it may be the owner or a thief"
+    assert ended.changes["ended_at"][0] is None
 
 
 @pytest.mark.parametrize(
@@ -467,6 +476,7 @@ async def test_the_log_is_read_newest_first_in_pages_without_gaps(
         "at",
         "actor_kind",
         "actor_id",
+        "actor_key_id",
         "action",
         "entity",
         "entity_id",
@@ -498,3 +508,17 @@ async def test_filters_of_the_log_are_combined_and_none_may_match(client: httpx2
     assert [event["action"] for event in both] == ["user.created"]
     assert await all_events(client, entity="post", entity_id=str(user.id)) == []
     assert await all_events(client, actor_id=str(uuid4())) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [insert(User).values(name="Ada"), update(User).values(name="Ada"), delete(User), update(Post).values(title="A")],
+    ids=lambda change: str(change).split()[0],
+)
+async def test_a_bulk_change_that_the_log_would_not_see_is_refused(
+    sessions: async_sessionmaker[AsyncSession], save: Save, change: Any
+) -> None:
+    await save(UserFactory())
+    async with sessions() as session:
+        with pytest.raises(TypeError, match="escapes the audit log"):
+            await session.execute(change)

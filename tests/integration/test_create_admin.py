@@ -13,10 +13,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
+from app.core.identity import Scope
 from app.db.models import User
+from tests.conftest import Save
 from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
 from tests.support.application import client_of, running
-from tests.support.callers import header
+from tests.support.callers import header, with_key
 from tests.support.database import ask
 from tests.support.factories import UserFactory
 from tests.support.server import Clone
@@ -50,6 +52,14 @@ async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+def storing(app: FastAPI) -> Save:
+    async def save(*rows: object) -> None:
+        async with app.state.database.transaction() as session:
+            session.add_all(rows)
+
+    return save
+
+
 @dataclass(frozen=True)
 class Result:
     code: int
@@ -62,14 +72,19 @@ def environment(url: URL, **variables: str) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": address, "PYTHONUTF8": "1", **variables}
 
 
-COMMAND = ("-m", "app.cli.main", "users", "create-admin")
+USERS = ("-m", "app.cli.main", "users")
+COMMAND = (*USERS, "create-admin")
 
 
 async def create_admin(url: URL, email: str, typed: bytes, **variables: str) -> Result:
     """Runs the command with this on its standard input."""
+    return await command(url, *COMMAND, email, "--password-stdin", typed=typed, **variables)
+
+
+async def command(url: URL, *arguments: str, typed: bytes = b"", **variables: str) -> Result:
     pipe, env = asyncio.subprocess.PIPE, environment(url, **variables)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *COMMAND, email, "--password-stdin", env=env, stdin=pipe, stdout=pipe, stderr=pipe
+        sys.executable, *arguments, env=env, stdin=pipe, stdout=pipe, stderr=pipe
     )
     out, err = await asyncio.wait_for(process.communicate(typed), 120)
     return Result(process.returncode or 0, out.decode(), err.decode())
@@ -135,12 +150,14 @@ async def test_an_existing_account_becomes_an_administrator_and_is_signed_out(
     async with app.state.database.transaction() as session:
         session.add(ada)
     before = await tokens_of(visitor, ada.email)
+    key = await with_key(storing(app), ada, *Scope)
 
     result = await create_admin(url, "ada@example.com", STRONG.encode())
 
     assert (result.code, result.out) == (0, "ada@example.com is now an administrator\n")
     assert stored(url) == [("Ada@example.com", True, True, True)]
     assert await is_locked_out(visitor, before)
+    assert (await visitor.get(ME, headers=key)).status_code == 401
     assert (await sign_in(visitor, ada.email, PASSWORD)).status_code == 401
     me = await visitor.get(ME, headers=header((await tokens_of(visitor, ada.email, STRONG))["access_token"]))
     assert (me.json()["id"], me.json()["name"]) == (str(ada.id), "Ada")
@@ -215,3 +232,20 @@ async def test_a_database_that_is_not_there_is_one_line(url: URL) -> None:
     assert STRONG not in result.err
     assert result.err.splitlines()[-1].startswith("postern: ")
     assert "Traceback" not in result.err
+
+
+async def test_an_administrator_becomes_an_ordinary_account_at_once(
+    url: URL, app: FastAPI, visitor: httpx2.AsyncClient
+) -> None:
+    await storing(app)(UserFactory(email=ROOT, is_admin=True, password_hash=hashed()))
+    headers = header((await tokens_of(visitor, ROOT))["access_token"])
+
+    result = await command(url, *USERS, "revoke-admin", ROOT.upper())
+    again = await command(url, *USERS, "revoke-admin", ROOT)
+
+    assert (result.code, result.out) == (0, "ROOT@EXAMPLE.COM is no administrator any more\n")
+    assert (await visitor.get("/api/v1/audit-events", headers=headers)).status_code == 403
+    assert (again.code, again.err) == (1, "postern: There is no administrator with this e-mail address.\n")
+    assert ask(url, "SELECT actor_kind, changes FROM audit_events WHERE action = 'user.updated'") == [
+        ("command", {"is_admin": [True, False]})
+    ]

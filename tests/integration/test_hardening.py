@@ -491,7 +491,8 @@ async def live_an_account(client: httpx2.AsyncClient, box: Box) -> set[str]:
     key = remember(await post(f"{AUTH}/api-keys", bearer, name="k", scopes=["posts:write", "users:read"]), "key")
     remember(await post(POSTS, header(key["key"]), title="canary title", body="canary body"))
     me = remember(await client.get(f"{USERS}/me", headers=header(key["key"])))
-    change = await client.patch(f"{USERS}/{me['id']}", json={"email": "canary2@example.com"}, headers=bearer)
+    fresh = {"email": "canary2@example.com", "current_password": "canary password 1"}
+    change = await client.patch(f"{USERS}/{me['id']}", json=fresh, headers=bearer)
     remember(change)
     await client.post(
         f"{AUTH}/password",

@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.config import load_settings
 from app.core.errors import InvalidSettings
+from app.core.mail import Mail, SmtpMailer
 from tests.conftest import Bearer, Save
-from tests.support.accounts import AUTH, PASSWORD, configure, sign_in, told
+from tests.support.accounts import AUTH, PASSWORD, configure, hashed, sign_in, told
 from tests.support.application import client_of, running
 from tests.support.database import ask
 from tests.support.factories import UserFactory
@@ -146,10 +147,11 @@ async def test_setting_a_password_by_a_link_confirms_the_address_too(
 async def test_a_new_address_has_to_be_confirmed_and_the_old_one_is_told(
     visitor: httpx2.AsyncClient, box: Mailbox, bearer: Bearer, connection: AsyncConnection
 ) -> None:
-    user = UserFactory(email="old@example.com")
+    user = UserFactory(email="old@example.com", password_hash=hashed())
     owner = await bearer(user)
+    change = {"email": "fresh@example.com", "current_password": PASSWORD}
 
-    response = await visitor.patch(f"{USERS}/{user.id}", json={"email": "fresh@example.com"}, headers=owner)
+    response = await visitor.patch(f"{USERS}/{user.id}", json=change, headers=owner)
 
     assert response.status_code == 200
     assert not await is_confirmed(connection, "fresh@example.com")
@@ -176,10 +178,11 @@ async def test_a_change_of_other_fields_sends_nothing(
 async def test_a_link_for_an_address_that_was_changed_twice_confirms_only_the_last(
     visitor: httpx2.AsyncClient, box: Mailbox, bearer: Bearer, connection: AsyncConnection
 ) -> None:
-    user = UserFactory(email="one@example.com")
+    user = UserFactory(email="one@example.com", password_hash=hashed())
     owner = await bearer(user)
     for email in ("two@example.com", "three@example.com"):
-        await visitor.patch(f"{USERS}/{user.id}", json={"email": email}, headers=owner)
+        change = {"email": email, "current_password": PASSWORD}
+        await visitor.patch(f"{USERS}/{user.id}", json=change, headers=owner)
 
     assert (await confirm(visitor, box.to("two@example.com")[0].token)).status_code == 422
     assert not await is_confirmed(connection, "three@example.com")
@@ -423,3 +426,10 @@ async def test_developments_log_shows_the_mail_and_its_link_works(
 def test_an_address_of_a_server_that_is_none_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(InvalidSettings, match="SMTP_URL"):
         load_settings(_env_file=None, smtp_url=url)
+
+
+async def test_an_address_that_is_no_header_is_logged_as_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    await SmtpMailer("smtp://127.0.0.1:9", "Postern <postern@localhost>").send(Mail("a\nb@example.com", "Hello", "…"))
+
+    assert "mail_not_sent" in caplog.text
+    assert "example.com" not in caplog.text

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.identity import get_optional_user
 from app.db.models import Base
 from tests.conftest import Save
-from tests.support.world import API, AUTH, CHANGES, POSTS, USERS, World, make_world, routes_of, send
+from tests.support.world import API, AUTH, CHANGES, PASSWORD, POSTS, USERS, World, make_world, routes_of, send
 
 # What each route takes. Everything else that any table has is refused.
 TAKEN: dict[tuple[str, str], set[str]] = {
@@ -31,6 +31,7 @@ TAKEN: dict[tuple[str, str], set[str]] = {
 }
 # Taken, but not from everybody with every value.
 FORBIDDEN = {
+    ("POST", USERS, "is_active"),
     ("PATCH", f"{USERS}/{{user_id}}", "is_active"),  # for administrators
     ("POST", POSTS, "author_id"),  # another author
 }
@@ -130,8 +131,9 @@ async def test_a_change_with_every_field_it_takes_touches_nothing_else(
     headers = await world.as_user(world.owner)
     before = await stored(connection)
     body = {name: value_of(columns()[name]) for name in TAKEN[method, path] - {"is_active"}}
+    proof = {"current_password": PASSWORD} if "email" in body else {}
 
-    response = await send(visitor, world, method, path, headers, json=body)
+    response = await send(visitor, world, method, path, headers, json=body | proof)
 
     assert response.status_code == 200
     after = await stored(connection)

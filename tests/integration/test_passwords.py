@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, low_level
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.engine import URL
@@ -31,7 +31,7 @@ from tests.support.accounts import (
     tokens_of,
     told,
 )
-from tests.support.application import client_of, running
+from tests.support.application import client_of, make_settings, running
 from tests.support.callers import header
 from tests.support.database import ask, plain
 from tests.support.factories import UserFactory
@@ -318,7 +318,9 @@ async def test_a_changed_address_makes_a_link_worthless_even_when_it_is_changed_
     token = await reset_token(visitor, box, ada)
     headers = header((await tokens_of(visitor, ada.email))["access_token"])
     for email in changes:
-        changed = await visitor.patch(f"{USERS}/{ada.id}", json={"email": email}, headers=headers)
+        changed = await visitor.patch(
+            f"{USERS}/{ada.id}", json={"email": email, "current_password": PASSWORD}, headers=headers
+        )
         assert changed.status_code == 200
 
     assert (await set_password(visitor, token)).status_code == 422
@@ -562,3 +564,25 @@ async def test_a_form_in_a_strange_encoding_is_refused_like_any_other(
     response = await visitor.post(f"{AUTH}/token", content=f"{parts}--x--\r\n", headers=headers)
 
     assert 400 <= response.status_code < 500
+
+
+@pytest.mark.parametrize("stored_cost", [(1, 64), (2, 64), (2, 128)])
+async def test_refusing_a_hash_of_weaker_parameters_costs_what_refusing_an_unknown_account_does(
+    monkeypatch: pytest.MonkeyPatch, stored_cost: tuple[int, int]
+) -> None:
+    time_cost, memory_kib = stored_cost
+    stored = PasswordHasher(time_cost, memory_kib, parallelism=1).hash(PASSWORD)
+    passwords = Passwords(make_settings(password_time_cost=2, password_memory_kib=256))
+    spent = [time_cost * memory_kib]
+    hash_secret = low_level.hash_secret
+
+    def counted(*, time_cost: int, memory_cost: int, **given: Any) -> bytes:
+        spent.append(time_cost * memory_cost)
+        return hash_secret(time_cost=time_cost, memory_cost=memory_cost, **given)
+
+    monkeypatch.setattr("argon2._password_hasher.hash_secret", counted)
+
+    assert not await passwords.verify("a wrong password", stored)
+    assert sum(spent) == 2 * 256
+    assert await passwords.verify(PASSWORD, stored)
+    assert sum(spent) == 2 * 256, "whoever is let in is told anyway"

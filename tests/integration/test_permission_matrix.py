@@ -31,6 +31,9 @@ GET    /docs                               -             -           200  200   
 GET    /docs/oauth2-redirect               -             -           200  200   200   200   200 200  200   200    200
 GET    /redoc                              -             -           200  200   200   200   200 200  200   200    200
 
+GET    /verify-email                       -             -           200  200   200   200   200 200  200   200    200
+GET    /set-password                       -             -           200  200   200   200   200 200  200   200    200
+
 POST   /api/v1/users                       -             -           201  201   201   201   201 201  201   201    401
 GET    /api/v1/users                       -             users:read  200  200   200   200   403 200  200   200    401
 GET    /api/v1/users/me                    -             users:read  401  200   200   200   403 200  200   200    401

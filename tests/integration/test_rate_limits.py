@@ -101,6 +101,15 @@ async def test_attempts_on_one_account_are_limited_wherever_they_come_from_and_h
     assert [is_limited(answer) for answer in answers] == [False, False, True, False]
 
 
+async def test_spellings_that_the_database_takes_for_one_address_are_counted_as_one(app: FastAPI) -> None:
+    use_limits(app, rate_limit_sign_in_account="2/minute")
+    async with client_at(app, "203.0.113.7") as client:
+        spellings = ("victim@example.com", "v\u0130ctim@example.com", "VICT\u0130M@example.com")
+        answers = [await attempt(client, "/token", "data", email) for email in spellings]
+
+    assert [is_limited(answer) for answer in answers] == [False, False, True]
+
+
 @STORAGES
 async def test_a_refusal_says_when_to_come_back_in_the_words_of_the_standard(app: FastAPI, storage: str | None) -> None:
     use_limits(app, rate_limit_storage=storage, rate_limit_sign_in_account="1/minute")

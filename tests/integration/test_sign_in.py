@@ -167,11 +167,12 @@ async def test_the_setting_says_what_an_unconfirmed_account_may_do(
 async def test_an_unconfirmed_account_that_may_only_read_can_still_mend_its_address(
     app: FastAPI, visitor: httpx2.AsyncClient, bearer: Bearer
 ) -> None:
-    user = UserFactory(email="tpyo@example.com", email_verified_at=None)
+    user = UserFactory(email="tpyo@example.com", email_verified_at=None, password_hash=hashed())
     headers = await bearer(user)
     configure(app, unverified_may="read")
+    change = {"email": "typo@example.com", "current_password": PASSWORD}
 
-    response = await visitor.patch(f"{USERS}/{user.id}", json={"email": "typo@example.com"}, headers=headers)
+    response = await visitor.patch(f"{USERS}/{user.id}", json=change, headers=headers)
 
     assert response.status_code == 200
 

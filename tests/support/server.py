@@ -14,7 +14,13 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.gate import execute
 
 # Nothing here outlives the run, so nothing has to reach the disk.
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "max_prepared_transactions": "5",
+}
 
 
 class Server:

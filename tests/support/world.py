@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from app.core.config import Settings
 from app.core.identity import Scope
 from app.core.security import digest, new_api_key, new_secret
 from app.db.models import ApiKey, AuthSession, OneTimeToken, Post, RefreshToken, User
+from tests.support.accounts import hashed
 from tests.support.callers import signed_in
 from tests.support.factories import PostFactory, UserFactory
 
@@ -25,12 +24,7 @@ USERS, POSTS, AUTH = f"{API}/users", f"{API}/posts", f"{API}/auth"
 
 PASSWORD = "a walk along the river"
 NEW_PASSWORD = "a walk along the shore"
-_DEFAULTS = Settings.model_fields
-PASSWORD_HASH = PasswordHasher(
-    time_cost=_DEFAULTS["password_time_cost"].default,
-    memory_cost=_DEFAULTS["password_memory_kib"].default,
-    parallelism=1,
-).hash(PASSWORD)
+PASSWORD_HASH = hashed(PASSWORD)
 USER_AGENT = "Canary/1.0"
 
 type Save = Callable[..., Awaitable[None]]

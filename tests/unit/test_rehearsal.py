@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,7 +17,7 @@ from app.db.rehearsal.client import Answer, Client
 from app.db.rehearsal.errors import RehearsalError
 from app.db.rehearsal.figures import Window, by_phase, figures, percentile
 from app.db.rehearsal.findings import Finding, Held, findings, from_sightings
-from app.db.rehearsal.journal import Table, read
+from app.db.rehearsal.journal import Statement, Table, read
 from app.db.rehearsal.load import Load, Sample, attempt
 from app.db.rehearsal.mix import Kind, Requests, Rows, chosen
 from app.db.rehearsal.plan import Leg
@@ -182,6 +183,15 @@ def test_findings_join_the_log_with_what_was_sampled() -> None:
     assert (alter.longest_wait, update.locks, update.rewrote) == (0.9, [], ["posts"])
 
 
+def test_a_wait_is_put_down_to_the_strongest_lock_that_is_held() -> None:
+    weak = Statement(1, "CREATE INDEX i ON posts (x)", 1.0, 1.5, 3.0, {"posts": "ShareLock"})
+    strong = Statement(1, "ALTER TABLE posts ADD x int", 1.6, 1.7, 3.0, {"posts": "AccessExclusiveLock"})
+
+    found = findings([weak, strong], Sightings(waits=[Wait(2.0, "posts", 0.9), Wait(1.2, "posts", 0.1)]), started=0.0)
+
+    assert [finding.longest_wait for finding in found] == [0.1, 0.9]
+
+
 def test_a_plot_is_well_formed_and_marks_statements(tmp_path: Path) -> None:
     file = tmp_path / "out.svg"
 
@@ -191,6 +201,9 @@ def test_a_plot_is_well_formed_and_marks_statements(tmp_path: Path) -> None:
     titles = [element.text for element in root.iter("{http://www.w3.org/2000/svg}title")]
     assert "ALTER TABLE posts ADD [x] int [posts AccessExclusiveLock]" in titles
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 6
+    texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "1  ALTER TABLE posts ADD [x] int [posts AccessExclusiveLock]" in texts
+    assert "0 s" in texts
 
 
 def test_a_plot_can_be_a_png(tmp_path: Path) -> None:
@@ -266,4 +279,7 @@ async def test_a_stall_makes_requests_late_and_never_fewer() -> None:
 
     assert len(load.samples) >= 20
     ordered = sorted(load.samples, key=lambda each: each.due)
+    assert [after.due - before.due for before, after in pairwise(ordered)] == pytest.approx(
+        [0.001] * (len(ordered) - 1)
+    )
     assert ordered[0].seconds > ordered[19].seconds

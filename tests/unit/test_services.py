@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.core.errors import AuthorUnknown, Forbidden, PostNotFound, UserNotFound
-from app.core.identity import Caller
+from app.core.identity import Caller, Client
 from app.db.models import Post, User
+from app.repos.accounts import Accounts
 from app.repos.posts import PostRepo
 from app.repos.users import UserRepo
 from app.schemas.base import Entity
@@ -64,9 +65,9 @@ def service_of(*posts: Post, users: tuple[User, ...] = ()) -> tuple[PostService,
 def users_of(*users: User) -> UserService:
     """The service without what only registration, addresses and deactivation need."""
     unused: Any = None
-    needed = ("tokens", "passwords", "limits", "links", "settings", "sessions")
+    needed = ("reads", "passwords", "limits", "links", "proof", "settings")
     repo = cast("UserRepo", Rows[User](*users))
-    return UserService(users=repo, **dict.fromkeys(needed, unused))
+    return UserService(accounts=Accounts(repo, unused, unused, unused), **dict.fromkeys(needed, unused))
 
 
 @pytest.mark.parametrize("draft", [True, False])
@@ -151,7 +152,7 @@ async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
     with pytest.raises(PostNotFound):
         await posts.delete_post(uuid4(), ADMIN)
     with pytest.raises(UserNotFound):
-        await users.update_user(uuid4(), UserUpdate(name="Ada"), ADMIN)
+        await users.update_user(uuid4(), UserUpdate(name="Ada"), ADMIN, Client("127.0.0.1"))
 
     assert rows.saved == []
 
@@ -160,7 +161,7 @@ async def test_a_user_can_lose_the_name_but_nothing_else() -> None:
     known = author()
     service = users_of(known)
 
-    changed = await service.update_user(known.id, UserUpdate(name=None), ADMIN)
+    changed = await service.update_user(known.id, UserUpdate(name=None), ADMIN, Client("127.0.0.1"))
 
     assert (changed.name, changed.email, changed.is_active) == (None, "ada@example.com", True)
 

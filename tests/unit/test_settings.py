@@ -150,6 +150,42 @@ def test_production_needs_a_secret() -> None:
     assert PASSWORD not in fault
 
 
+def test_production_names_everything_that_is_missing_at_once() -> None:
+    faults = faults_of(ENVIRONMENT="production", SMTP_URL="smtp://mail", RATE_LIMIT_STORAGE="async+memory://")
+
+    assert [fault.partition(" ")[0].rstrip(":") for fault in faults] == [
+        "DATABASE_URL",
+        "SECRET_KEYS",
+        "PUBLIC_URL",
+        "RATE_LIMIT_STORAGE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "hosts"),
+    [
+        ({}, ()),
+        ({"PUBLIC_URL": "https://example.com"}, ()),
+        ({"ENVIRONMENT": "production"}, ()),
+        ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://example.com/blog"}, ("example.com",)),
+        (
+            {"ENVIRONMENT": "production", "PUBLIC_URL": "https://a.com", "ALLOWED_HOSTS": "b.com,c.com"},
+            ("b.com", "c.com"),
+        ),
+        ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://a.com", "ALLOWED_HOSTS": "*"}, ()),
+    ],
+)
+def test_production_answers_for_its_public_host_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], hosts: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://db/postern")
+    monkeypatch.setenv("SECRET_KEYS", f"first:{KEY}")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings().hosts == hosts
+
+
 def test_production_with_both_starts_and_logs_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://db/postern")

@@ -1,9 +1,13 @@
-"""Every route of the API, under its version."""
+"""Every route: the API under its version, and the pages that mails link to."""
 
 from fastapi import APIRouter
 
-from app.api.routes import api_keys, audit_events, auth, posts, users
+from app.api.routes import api_keys, audit_events, auth, pages, posts, users
 
-router = APIRouter(prefix="/api/v1")
+api = APIRouter(prefix="/api/v1")
 for module in (users, posts, auth, api_keys, audit_events):
-    router.include_router(module.router)
+    api.include_router(module.router)
+
+router = APIRouter()
+router.include_router(api)
+router.include_router(pages.router)

@@ -11,12 +11,15 @@ from app.api.identity import AccountOwner, AnyCaller, CurrentUser, UserReader
 from app.core.errors import (
     EmailTaken,
     Forbidden,
+    NameTaken,
     NotAuthenticated,
     PasswordTooCommon,
+    PasswordWrong,
     RateLimited,
     RateLimitsUnavailable,
     RegistrationClosed,
     ScopeMissing,
+    UserNameless,
     UserNotFound,
 )
 from app.schemas.pages import Page, PageQuery
@@ -24,9 +27,11 @@ from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
 
-CREATE = (EmailTaken, PasswordTooCommon, RateLimited, RateLimitsUnavailable, RegistrationClosed, NotAuthenticated)
+LIMITED = (RateLimited, RateLimitsUnavailable)
+CREATE = (EmailTaken, PasswordTooCommon, *LIMITED, RegistrationClosed, Forbidden, NotAuthenticated)
 READ = (NotAuthenticated, ScopeMissing)
-CHANGE = (NotAuthenticated, Forbidden, ScopeMissing, UserNotFound)
+REMOVE = (NotAuthenticated, Forbidden, ScopeMissing, UserNotFound)
+CHANGE = (*REMOVE, EmailTaken, NameTaken, UserNameless, PasswordWrong, *LIMITED)
 
 
 @router.post("", status_code=201, summary="Register, or create a user", responses=problems(*CREATE))
@@ -51,11 +56,13 @@ async def read_user(user_id: UUID, users: UserReads, caller: UserReader) -> User
     return await users.get_user(user_id, caller)
 
 
-@router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(*CHANGE, EmailTaken))
-async def update_user(user_id: UUID, change: UserUpdate, users: Users, caller: AccountOwner) -> UserRead:
-    return await users.update_user(user_id, change, caller)
+@router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(*CHANGE))
+async def update_user(
+    user_id: UUID, change: UserUpdate, users: Users, caller: AccountOwner, client: FromClient
+) -> UserRead:
+    return await users.update_user(user_id, change, caller, client)
 
 
-@router.delete("/{user_id}", status_code=204, summary="Delete a user and their posts", responses=problems(*CHANGE))
+@router.delete("/{user_id}", status_code=204, summary="Delete a user and their posts", responses=problems(*REMOVE))
 async def delete_user(user_id: UUID, users: Users, caller: AccountOwner) -> None:
     await users.delete_user(user_id, caller)

@@ -20,6 +20,7 @@ class AuditEvent(IdMixin, Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     actor_kind: Mapped[str] = mapped_column(String(20))
     actor_id: Mapped[UUID | None]
+    actor_key_id: Mapped[UUID | None]
     action: Mapped[str] = mapped_column(String(50))
     entity: Mapped[str] = mapped_column(String(50))
     entity_id: Mapped[UUID | None]

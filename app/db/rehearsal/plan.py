@@ -64,7 +64,8 @@ def git(root: Path, *arguments: str) -> str:
         raise RehearsalError("there is no git to check the deployed code out with: use --code checkout") from None
     if done.returncode:
         reason = (done.stderr.strip() or "git failed").splitlines()[-1].removeprefix("fatal: ")
-        raise RehearsalError(f"{reason}: name the deployed commit with --base, or use --code checkout")
+        deeper = ", or `git fetch --unshallow`" if (root / ".git" / "shallow").exists() else ""
+        raise RehearsalError(f"{reason}: name the deployed commit with --base, or use --code checkout{deeper}")
     return done.stdout.strip()
 
 

@@ -3,17 +3,20 @@
 import importlib.util
 from collections.abc import Iterator
 from html import escape
+from itertools import accumulate
 from math import floor, log10
 from pathlib import Path
 
 from app.db.rehearsal.errors import RehearsalError
+from app.db.rehearsal.findings import Finding
 from app.db.rehearsal.load import Sample
 from app.db.rehearsal.report import LegResult, Report
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1000, 340, 60, 40, 40
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LINE = 1000, 340, 60, 44, 40, 15
 PLOT = HEIGHT - TOP - BOTTOM
 FASTEST = 0.001  # seconds at the bottom; the axis is logarithmic, for a stall is a thousand times a request
 SHOWN = 20_000
+LONGEST_TEXT = 150
 
 
 def must_be_drawable(file: Path | None) -> None:
@@ -26,10 +29,12 @@ def must_be_drawable(file: Path | None) -> None:
 
 def write_plot(report: Report, file: Path) -> None:
     """A PNG is the same picture, rendered."""
-    charts = "".join(_Chart(result, report.max_stall).svg(number * HEIGHT) for number, result in enumerate(report.legs))
+    charts = [_Chart(result, report.max_stall) for result in report.legs]
+    tops = accumulate((chart.height for chart in charts), initial=0)
+    drawn = "".join(chart.svg(top) for chart, top in zip(charts, tops, strict=False))
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT * len(report.legs)}" '
-        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{charts}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{sum(chart.height for chart in charts)}" '
+        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{drawn}</svg>\n'
     )
     if file.suffix == ".png":
         import resvg_py
@@ -47,6 +52,7 @@ class _Chart:
         self._window = result.window
         self._max_stall = max_stall
         self._slowest = max([max_stall, *(sample.seconds for sample in result.samples)]) * 1.2
+        self.height = HEIGHT + LINE * len(result.findings)
 
     def svg(self, offset: int) -> str:
         return f'<g transform="translate(0 {offset})">{"".join(self._parts())}</g>'
@@ -56,10 +62,8 @@ class _Chart:
         title = f"{result.leg.start} → {result.leg.target} ({result.leg.phase}) under {result.code}"
         yield f'<text x="{LEFT}" y="16" font-size="13">{escape(title)}</text>'
         yield self._band(self._window.started, self._window.ended, "#e8eef7", "the migration's process")
-        for finding in result.findings:
-            began = self._window.started + finding.at
-            locks = "; ".join(f"{lock.table} {lock.mode}" for lock in finding.locks)
-            yield self._band(began, began + finding.seconds, "#f2b8a0", f"{finding.sql} [{locks}]")
+        for number, finding in enumerate(result.findings, start=1):
+            yield from self._statement(number, finding)
         yield from self._axes()
         for sample in self._shown():
             colour = "#c00000" if sample.fault else "#1f5fa8"
@@ -70,6 +74,17 @@ class _Chart:
         samples = [sample for sample in self._result.samples if sample.due >= self._window.opened]
         step = max(1, len(samples) // SHOWN)
         return [s for n, s in enumerate(samples) if n % step == 0 or s.fault or s.seconds > self._max_stall / 4]
+
+    def _statement(self, number: int, finding: Finding) -> Iterator[str]:
+        """A band from its beginning to its end, and its number in the legend."""
+        began = self._window.started + finding.at
+        locks = "; ".join(f"{lock.table} {lock.mode}" for lock in finding.locks)
+        text = f"{' '.join(finding.sql.split())} [{locks}]"
+        yield self._band(began, began + finding.seconds, "#f2b8a0", text)
+        # Quick ones stand close together: their numbers take turns in two rows.
+        yield f'<text x="{self._x(began):.1f}" y="{TOP - 4 - 11 * (number % 2)}">{number}</text>'
+        short = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+        yield f'<text x="{LEFT}" y="{HEIGHT + LINE * (number - 1)}">{number}  {escape(short)}</text>'
 
     def _band(self, began: float, ended: float, colour: str, title: str) -> str:
         x, end = self._x(began), self._x(ended)
@@ -87,7 +102,8 @@ class _Chart:
         step = 10 ** max(0, floor(log10(max(length, 1) / 2)))
         for number in range(int(length // step) + 1):
             x = self._x(self._window.opened + number * step)
-            text = f"{self._window.opened + number * step - self._window.started:+.0f} s"
+            seconds = round(self._window.opened + number * step - self._window.started)
+            text = f"{seconds:+d} s" if seconds else "0 s"
             yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>'
 
     def _line(self, seconds: float, colour: str, label: str) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.db import migrations
 from app.db.rehearsal import journal
 from app.db.rehearsal.credential import admit
 from app.db.rehearsal.directions import crossed, tried
@@ -89,6 +90,8 @@ async def _set(plan: Plan, options: Options, stage: Stage, report: Report) -> No
     code, output = await migrate(plan.root, stage.url, plan.start)
     if code:
         raise RehearsalError(f"can't reach {plan.start}: {(output.strip().splitlines() or ['no reason given'])[-1]}")
+    if (found := await migrations.current(stage.url)) != plan.start:
+        raise RehearsalError(f"the database stands on {found} already, past {plan.start}: name {found} with --from")
     stage.say("filling the tables")
     filled = await fill(stage.url, 0 if options.dump else options.rows, stage.progress)
     report.rows, report.notes = filled.rows, filled.notes

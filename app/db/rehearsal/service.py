@@ -20,7 +20,7 @@ from app.db.rehearsal.place import end, environment
 PATIENCE = 60.0  # seconds for a start
 REQUEST_TIMEOUT = 30.0
 # What the user's environment says of these is meant for another service: this one sends no mail and limits nobody.
-FOREIGN = ("SMTP_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE")
+FOREIGN = ("SMTP_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE")
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ def _integer(kind: types.Integer, checks: Sequence[str]) -> str:
 def _of_type(kind: TypeEngine[Any], name: str, position: int) -> str | None:
     if isinstance(kind, pg.DOMAIN):
         return _of_type(kind.data_type, name, position)
+    if isinstance(kind, types.Integer):
+        return _integer(kind, ())
     if isinstance(kind, types.ARRAY):
         item = _of_type(kind.item_type, name, position)
         return item and f"ARRAY[{item}]"

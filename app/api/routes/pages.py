@@ -1,0 +1,39 @@
+"""Where the links in mails lead: one small page that hands the link's token to the API.
+
+A site with pages of its own serves these two paths itself; PUBLIC_URL says where.
+"""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from app.api.errors import problems
+
+PAGE = (Path(__file__).parents[1] / "pages" / "link.html").read_text(encoding="utf-8")
+
+
+def _policy(page: str) -> str:
+    """Nothing but the page's own script runs, and it speaks to nobody but this service."""
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    own = f"script-src 'sha256-{digest}'; connect-src 'self'"
+    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+HEADERS = {"Content-Security-Policy": _policy(PAGE)}
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/verify-email", status_code=200, summary="The page that confirms an address", responses=problems())
+async def verify_email() -> HTMLResponse:
+    return HTMLResponse(PAGE, headers=HEADERS)
+
+
+@router.get("/set-password", status_code=200, summary="The page that sets a password", responses=problems())
+async def set_password() -> HTMLResponse:
+    return HTMLResponse(PAGE, headers=HEADERS)
