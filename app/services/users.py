@@ -133,13 +133,13 @@ class UserService:
     async def _for_update(self, user_id: UUID, caller: Caller) -> User:
         """The user to change, locked: the caller's own, or anybody for an administrator.
 
-        Keys don't manage the account that they belong to, nor any other by which they could get more than their scopes.
+        A key manages no administrator, neither its owner nor one by whom it could get more than its scopes.
         """
         if not (caller.is_admin or caller.owns(user_id)):
             raise Forbidden
         user = await self._users.get_for_update(user_id)
         if user is None:
             raise UserNotFound
-        if caller.session_id is None and (user.is_admin or caller.owns(user_id)):
+        if caller.session_id is None and user.is_admin:
             raise ScopeMissing
         return user
