@@ -8,6 +8,7 @@ import postgast
 from postgast.pg_query_pb2 import AlterTableType, Token, TransactionStmtKind
 from postgast.walk import unwrap_node, walk
 
+CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
 COMMENTS = (Token.SQL_COMMENT, Token.C_COMMENT)
 BEGIN = (TransactionStmtKind.TRANS_STMT_BEGIN, TransactionStmtKind.TRANS_STMT_START)
 END = (TransactionStmtKind.TRANS_STMT_COMMIT, TransactionStmtKind.TRANS_STMT_ROLLBACK)

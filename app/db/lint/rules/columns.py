@@ -1,0 +1,27 @@
+"""Columns that are added."""
+
+from collections.abc import Iterator
+
+from postgast.pg_query_pb2 import ConstrType
+
+from app.db.lint.reading import Reading
+from app.db.lint.rules.rule import Hit, altering, of_kind, rule
+from app.db.lint.schema import constraints_of
+from app.db.lint.sql import commands, find, type_of
+
+
+@rule("check-with-new-column")
+def check_with_new_column(reading: Reading) -> Iterator[Hit]:
+    for step in altering(reading, "AddColumn"):
+        columns = [part for what, _, part in commands(step.node) if what == "AddColumn"]
+        kinds = {constraint.contype for column in columns for constraint in constraints_of(column)}
+        if ConstrType.CONSTR_CHECK in kinds:
+            yield step, "Every row is read to check the new column, though it is the same in all of them."
+
+
+@rule("json-column")
+def json_column(reading: Reading) -> Iterator[Hit]:
+    for step in of_kind(reading, "CreateStmt", "AlterTableStmt"):
+        for column in find(step.node, "ColumnDef"):
+            if type_of(column)[0] == "json":
+                yield step, f"{column.colname or 'The column'} is json, which has no equality and no index."

@@ -1,0 +1,17 @@
+"""Constraints."""
+
+from collections.abc import Iterator
+
+from postgast.pg_query_pb2 import ConstrType
+
+from app.db.lint.reading import Reading
+from app.db.lint.rules.rule import Hit, altering, rule
+from app.db.lint.sql import commands
+
+
+@rule("exclusion-constraint")
+def exclusion_constraint(reading: Reading) -> Iterator[Hit]:
+    for step in altering(reading, "AddConstraint"):
+        kinds = [part.contype for what, _, part in commands(step.node) if what == "AddConstraint"]
+        if ConstrType.CONSTR_EXCLUSION in kinds:
+            yield step, "Its index is built under the lock; PostgreSQL has no concurrent way."
