@@ -28,7 +28,13 @@ CORPUS = Path(__file__).parents[1] / "migrations_corpus"
 DOCS = migrations.ROOT / "docs" / "migrations.md"
 KNOWN = recipes.recipes()
 # Found while a revision is read, rather than by a look at its statements.
-WHILE_READING = {"needs-connection", "syntax-error", "exception-without-reason", "exception-unused"}
+WHILE_READING = {
+    "exception-unused",
+    "exception-without-reason",
+    "needs-connection",
+    "syntax-error",
+    "unreadable-revision",
+}
 PATIENT = "op.execute(\"SET LOCAL lock_timeout = '2s'\")\n"
 
 
@@ -93,7 +99,7 @@ def test_a_bad_revision_is_found_at_its_line(rule: str, findings: dict[Path, lis
     file = fixture_of("bad", rule)
     assert [finding.rule for finding in findings[file]] == [rule]
     line = file.read_text().splitlines()[findings[file][0].line - 1].strip()
-    assert line.startswith("lint_exceptions" if rule.startswith("exception") else ("op.", "if op."))
+    assert line.startswith("lint_exceptions" if rule.startswith("exception") else ("op.", "if op.", "from app"))
     assert rule == "lock-timeout-off" or line != PATIENT.strip()
 
 
@@ -198,6 +204,25 @@ FOUND = {
     "WITH gone AS (DELETE FROM posts RETURNING id) SELECT count(*) FROM gone": {"unbatched-change"},
     "SELECT set_config('lock_timeout', '0', true)": {"lock-timeout-off"},
     "SET lock_timeout = '0ms'": {"lock-timeout-off"},
+    "SET lock_timeout = '400us'": {"lock-timeout-off"},
+    "SET lock_timeout = '2 s 3'": {"lock-timeout-off"},
+    "SET lock_timeout = '1.2.3'": {"lock-timeout-off"},
+    "SET lock_timeout = '1e999'": {"lock-timeout-off"},
+    "SET lock_timeout = -1": {"lock-timeout-off"},
+    "SET lock_timeout = 61000": {"lock-timeout-off"},
+    "SET lock_timeout = '1 h'": {"lock-timeout-off"},
+    "SET lock_timeout = '1d'": {"lock-timeout-off"},
+    'SET "LOCK_TIMEOUT" = 0': {"lock-timeout-off"},
+    "SELECT set_config('Lock_Timeout', '0', false)": {"lock-timeout-off"},
+    "SELECT set_config('lock_timeout'::text, '0'::text, false)": {"lock-timeout-off"},
+    "SELECT set_config(is_local => false, setting_name => 'lock_timeout', new_value => '0')": {"lock-timeout-off"},
+    "SELECT set_config('lock_timeout', new_value => '0', is_local => true)": {"lock-timeout-off"},
+    "ALTER ROLE app SET lock_timeout = 0": {"lock-timeout-off"},
+    "ALTER ROLE app IN DATABASE posts SET lock_timeout TO '1h'": {"lock-timeout-off"},
+    "ALTER DATABASE posts SET lock_timeout = 0": {"lock-timeout-off"},
+    "ALTER FUNCTION f() SET lock_timeout = 0": {"lock-timeout-off"},
+    "ALTER SYSTEM SET lock_timeout = 0": {"lock-timeout-off"},
+    "ALTER TYPE state RENAME VALUE 'draft' TO 'sketch'": {"renaming-object"},
     "DO $$ BEGIN ALTER TABLE posts ADD COLUMN rank integer; END $$": {"hidden-ddl"},
     "DO $$ BEGIN IF true THEN DELETE FROM posts; END IF; END $$": {"unbatched-change"},
     "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT 1' LOOP END LOOP; END $$": {"hidden-ddl"},
@@ -209,6 +234,11 @@ FOUND = {
 }
 
 QUIET = [
+    "SET lock_timeout = 60000",
+    "SET lock_timeout = ' 0.5 min '",
+    "ALTER ROLE app SET lock_timeout = '2s'",
+    "ALTER ROLE app RESET lock_timeout",
+    "SELECT set_config('lock_timeout', '2s')",
     "ALTER TABLE posts ALTER COLUMN title TYPE varchar(201)",
     "ALTER TABLE posts ADD COLUMN language text DEFAULT 'en' NOT NULL",
     "ALTER TABLE posts ADD COLUMN extra jsonb",
@@ -300,6 +330,8 @@ def test_a_table_is_in_use_until_it_is_dropped_though_the_revision_creates_it_an
         (["SET LOCAL lock_timeout = '2s'"], []),
         (["SET lock_timeout TO 1500"], []),
         (["SELECT set_config('lock_timeout', '2s', false)"], []),
+        (["SELECT set_config(new_value => '2s', setting_name => 'Lock_timeout', is_local => true)"], []),
+        (["ALTER ROLE app SET lock_timeout = '2s'"], ["lock-without-timeout"]),
         (["SELECT set_config('lock_timeout', current_setting('my.timeout'), false)"], []),
         ([], ["lock-without-timeout"]),
         (["SET statement_timeout = '2s'"], ["lock-without-timeout"]),
@@ -533,6 +565,36 @@ def test_an_upgrade_that_needs_a_database_is_found_at_the_deepest_line(revisions
     (finding,) = revisions.lint().findings
     assert finding.rule == "needs-connection"
     assert "scalar_one" in (revisions.folder / "versions" / "one.py").read_text().splitlines()[finding.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "message"),
+    [
+        ("revision = 'one'\nx = = 1\n", 2, "SyntaxError"),
+        ("revision = 'one'\n\nimport nothing_there\n", 3, "No module named 'nothing_there'"),
+        ("revision = 'one'\nnothing_there\n", 2, "NameError"),
+        ("import ast\nast.parse('x = = 1')\n", 2, "SyntaxError"),
+    ],
+)
+def test_a_revision_that_cannot_be_loaded_is_a_finding_of_its_own(
+    file: str, line: int, message: str, revisions: Revisions
+) -> None:
+    (revisions.folder / "versions" / "one.py").write_text(file)
+    (finding,) = revisions.lint().findings
+    assert (Path(finding.file).name, finding.line, finding.rule) == ("one.py", line, "unreadable-revision")
+    assert message in finding.message
+
+
+@pytest.mark.filterwarnings("ignore:Revision nope referenced")
+def test_a_revision_after_none_that_exists_is_a_finding(revisions: Revisions) -> None:
+    revisions.write("", after="nope")
+    (finding,) = revisions.lint().findings
+    assert (finding.rule, finding.message) == ("unreadable-revision", "KeyError: 'nope'")
+
+
+def test_a_name_that_is_missing_when_the_upgrade_runs_is_found_at_its_line(revisions: Revisions) -> None:
+    revisions.write("op.execute('SELECT 1')\nnothing_there()")
+    assert [(finding.line, finding.rule) for finding in revisions.lint().findings] == [(10, "unreadable-revision")]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Revisions in, a report out."""
 
 import ast
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from app.db.lint.recipes import recipe, recipes
 from app.db.lint.render import Rendered, render
 from app.db.lint.report import Exemption, Finding, Report
 from app.db.lint.schema import Schema
+from app.db.lint.scripts import load, shown
 
 EXCEPTIONS = "lint_exceptions"
 LONGEST_SQL = 100
@@ -32,11 +32,14 @@ def lint(config: Config, names: Sequence[str] = ()) -> Report:
     The ones before them are read as well, for what they say about tables and indexes. Needs no database.
     """
     directory = ScriptDirectory.from_config(config)
+    scripts, broken = load(directory)
+    if broken:
+        return Report(0, broken, [])
     chosen = _chosen(directory, names)
     schemas: dict[str, Schema] = {}
     findings: list[Finding] = []
     exemptions: list[Exemption] = []
-    for script in reversed(list(directory.walk_revisions())):
+    for script in scripts:
         before = Schema(schemas[parent] for parent in to_tuple(script.down_revision, default=()))
         rendered = render(config, directory, script)
         reading = read(rendered.statements, before)
@@ -109,11 +112,6 @@ def _line_of_exceptions(path: str) -> int:
         if any(isinstance(name, ast.Name) and name.id == EXCEPTIONS for name in names):
             return node.lineno
     return 1
-
-
-def shown(path: str) -> str:
-    """As one would type it here."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def _short(sql: str) -> str:

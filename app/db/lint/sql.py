@@ -29,6 +29,8 @@ class Statement:
     """Of the revision's file; None when Alembic or env.py wrote the statement."""
     transaction: int | None
     """A number for each transaction; None when the statement stands alone, in autocommit."""
+    by_safe_ops: bool = False
+    """A step of `safe_ops` wrote it, which looks at what is there first and knows how long it may take."""
 
     @property
     def kind(self) -> str:
@@ -125,6 +127,13 @@ def type_of(column: Any) -> tuple[str, tuple[int, ...]]:
 def texts(node: Any) -> set[str]:
     """Every string constant in the statement."""
     return {constant.sval.sval for constant in find(node, "A_Const") if constant.HasField("sval")}
+
+
+def bare(node: Any) -> Any:
+    """An expression without the casts around it."""
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return node
 
 
 def columns_in(node: Any) -> set[str]:

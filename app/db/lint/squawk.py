@@ -71,7 +71,9 @@ def _answered(rule: str, step: Step) -> bool:
             return all(command.name in proven for what, command, _ in commands(step.node) if what == "SetNotNull")
         case "renaming-object":
             # No code names an index, and this rename takes a lock that lets reads and writes pass.
-            return bool(step.node.rename_type == ObjectType.OBJECT_INDEX)
+            # An enum's value is renamed by a statement of another kind.
+            is_rename = step.statement.kind == "RenameStmt"
+            return is_rename and bool(step.node.rename_type == ObjectType.OBJECT_INDEX)
     return False
 
 

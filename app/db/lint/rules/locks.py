@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from app.db.lint.locks import targets
-from app.db.lint.reading import Reading, sets_zero
-from app.db.lint.rules.rule import Hit, names, of_kind, rule
+from app.db.lint.reading import Reading
+from app.db.lint.rules.rule import Hit, by_hand, names, of_kind, rule
+from app.db.lint.timeouts import settings, stored
 
 
 @rule("lock-without-timeout")
@@ -17,9 +18,10 @@ def lock_without_timeout(reading: Reading) -> Iterator[Hit]:
 
 @rule("lock-timeout-off")
 def lock_timeout_off(reading: Reading) -> Iterator[Hit]:
-    for step in reading.steps:
-        if sets_zero(step.statement):
-            yield step, "0 means to wait for a lock without end."
+    for step in by_hand(reading):
+        for setting in [*settings(step.statement), *stored(step.statement)]:
+            if setting.fault:
+                yield step, setting.fault
 
 
 @rule("lock-table")

@@ -25,6 +25,11 @@ def names(tables: list[str]) -> str:
     return ", ".join(re.sub(r"^public\.", "", name) for name in sorted(tables))
 
 
+def by_hand(reading: Reading) -> Iterator[Step]:
+    """Those that no step of `safe_ops` wrote."""
+    return (step for step in reading.steps if not step.statement.by_safe_ops)
+
+
 def of_kind(reading: Reading, *kinds: str) -> Iterator[Step]:
     return (step for step in reading.steps if step.statement.kind in kinds)
 
