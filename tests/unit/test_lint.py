@@ -62,6 +62,7 @@ class Revisions:
 
     def write(self, body: str, *, top: str = "", name: str = "one", after: str | tuple[str, ...] = "tables") -> None:
         header = f"import sqlalchemy as sa\nfrom alembic import op\n\nrevision = {name!r}\ndown_revision = {after!r}\n"
+        header += "phase = 'expand'\n"
         upgrade = f"\n\ndef upgrade() -> None:\n{indent(body or 'pass', '    ')}\n"
         (self.folder / "versions" / f"{name}.py").write_text(header + top + upgrade)
 
@@ -491,6 +492,38 @@ with op.get_context().autocommit_block():
     assert "attach-partition-scans" in revisions.rules(body)
 
 
+ALONE = "with op.get_context().autocommit_block():\n"
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        (["CREATE INDEX CONCURRENTLY i ON posts (title)"], ["concurrently-by-hand"]),
+        (["CREATE INDEX CONCURRENTLY ON posts (title)"], ["concurrently-by-hand"]),
+        (["CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON posts (title)"], ["concurrent-index-if-not-exists"]),
+        (["DROP INDEX CONCURRENTLY IF EXISTS i", "CREATE INDEX CONCURRENTLY i ON posts (title)"], []),
+        (
+            ["DROP INDEX CONCURRENTLY i", "CREATE INDEX CONCURRENTLY i ON posts (title)"],
+            ["concurrently-by-hand"],
+        ),
+        (
+            ["DROP INDEX CONCURRENTLY IF EXISTS other", "CREATE INDEX CONCURRENTLY i ON posts (title)"],
+            ["concurrently-by-hand"],
+        ),
+        (["REINDEX INDEX CONCURRENTLY ix_posts_slug"], ["concurrently-by-hand"]),
+        (["REINDEX (CONCURRENTLY) TABLE posts"], ["concurrently-by-hand"]),
+        (["REFRESH MATERIALIZED VIEW CONCURRENTLY counts"], ["concurrently-by-hand"]),
+    ],
+)
+def test_what_runs_concurrently_is_safe_to_repeat(
+    statements: list[str], found: list[str], revisions: Revisions
+) -> None:
+    body = ALONE + "\n".join(f"    op.execute({statement!r})" for statement in statements)
+    assert revisions.rules(body) == found
+    # What has no phase is older than the mark, sealed, and can't be written anew.
+    assert "concurrently-by-hand" not in revisions.rules(body, top="del phase\n")
+
+
 def test_a_foreign_key_that_is_gone_in_the_end_needs_no_index(revisions: Revisions) -> None:
     create = "CREATE TABLE likes (id uuid, post_id uuid REFERENCES posts)"
     assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", create, "DROP TABLE likes") == []
@@ -594,7 +627,7 @@ def test_a_revision_after_none_that_exists_is_a_finding(revisions: Revisions) ->
 
 def test_a_name_that_is_missing_when_the_upgrade_runs_is_found_at_its_line(revisions: Revisions) -> None:
     revisions.write("op.execute('SELECT 1')\nnothing_there()")
-    assert [(finding.line, finding.rule) for finding in revisions.lint().findings] == [(10, "unreadable-revision")]
+    assert [(finding.line, finding.rule) for finding in revisions.lint().findings] == [(11, "unreadable-revision")]
 
 
 @pytest.mark.parametrize(
@@ -629,7 +662,7 @@ def test_an_exception_with_a_reason_is_listed(revisions: Revisions) -> None:
     report = revisions.lint()
     assert report.findings == []
     assert [(e.rule, e.reason, e.line) for e in report.exemptions] == [
-        ("truncate", "it is empty before the release", 6)
+        ("truncate", "it is empty before the release", 7)
     ]
     assert "truncate - it is empty before the release" in report.for_people()
 
@@ -663,10 +696,10 @@ def test_a_report_says_what_is_locked_and_what_to_write(revisions: Revisions) ->
     revisions.write(PATIENT + "op.create_index('ix_posts_title', 'posts', ['title'])")
     report = revisions.lint()
     text, (machine,) = report.for_people(), json.loads(report.for_machines())["findings"]
-    assert "one.py:10: require-concurrent-index-creation" in text
+    assert "one.py:11: require-concurrent-index-creation" in text
     assert "Lock: SHARE on the table. Blocks: writes" in text
     assert "safe_ops.add_index_concurrently(" in text
-    assert machine["line"] == 10
+    assert machine["line"] == 11
     assert machine["lock"] == "SHARE on the table"
     assert machine["recipe"].startswith("safe_ops.")
     assert text.endswith("1 finding in 1 revision, 0 exceptions")

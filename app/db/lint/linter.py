@@ -12,7 +12,7 @@ from alembic.util import CommandError, to_tuple
 from app.db.lint import rules, squawk
 from app.db.lint.locks import targets
 from app.db.lint.reading import Reading, Step, read
-from app.db.lint.recipes import recipe, recipes
+from app.db.lint.recipes import Recipe, recipe, recipes
 from app.db.lint.render import Rendered, render
 from app.db.lint.report import Exemption, Finding, Report
 from app.db.lint.schema import Schema
@@ -69,19 +69,20 @@ def _findings(script: Script, rendered: Rendered, reading: Reading) -> Iterator[
     yield from (Finding(file, fault.line, fault.rule, fault.message) for fault in rendered.faults)
     objections = [(step, rule, message) for rule, check in rules.RULES.items() for step, message in check(reading)]
     objections += squawk.check(rendered.statements, reading)
-    contracts = getattr(script.module, "phase", None) == "contract"
-    replaced = {(id(step), other) for step, rule, _ in objections for other in recipe(rule).replaces}
-    for step, rule, message in objections:
-        known = recipe(rule)
-        excused = (contracts and known.contract) or (not known.on_new_tables and _only_new(step))
-        if not excused and (id(step), rule) not in replaced:
+    kept = [(step, rule, message) for step, rule, message in objections if not _excused(recipe(rule), script, step)]
+    replaced = {(id(step), other) for step, rule, _ in kept for other in recipe(rule).replaces}
+    for step, rule, message in kept:
+        if (id(step), rule) not in replaced:
             yield Finding(file, step.statement.line or 1, rule, message, _short(step.statement.text))
 
 
-def _only_new(step: Step) -> bool:
-    """Whether the statement is about tables of this revision alone."""
+def _excused(known: Recipe, script: Script, step: Step) -> bool:
+    """Whether the rule leaves such revisions, or tables that nobody else uses yet, alone."""
+    phase = getattr(script.module, "phase", None)
+    if (known.contract and phase == "contract") or (known.marked and phase is None):
+        return True
     about = targets(step.statement, step.before)
-    return bool(about) and not step.hot(about) and not step.blocked
+    return not known.on_new_tables and bool(about) and not step.hot(about) and not step.blocked
 
 
 def _excepted(script: Script, findings: list[Finding]) -> tuple[list[Finding], list[Exemption]]:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_unreadable_revision"
 down_revision = "tables"
+phase = "expand"
 
 tags = sa.table("tags", sa.column("id", sa.Uuid()), sa.column("name", sa.Text()))
 

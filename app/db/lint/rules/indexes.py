@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from app.db.lint.locks import is_concurrent
 from app.db.lint.reading import Reading
-from app.db.lint.rules.rule import Hit, names, of_kind, rule
+from app.db.lint.rules.rule import Hit, by_hand, names, of_kind, rule
 from app.db.lint.schema import foreign_keys
 
 
@@ -18,6 +18,22 @@ def concurrent_index_if_not_exists(reading: Reading) -> Iterator[Hit]:
             cleared |= {part.list.items[-1].string.sval for part in step.node.objects}
         elif step.node.if_not_exists and step.node.idxname not in cleared:
             yield step, f"An invalid {step.node.idxname} that an earlier attempt left behind would be kept."
+
+
+@rule("concurrently-by-hand")
+def concurrently_by_hand(reading: Reading) -> Iterator[Hit]:
+    cleared: set[str] = set()
+    for step in by_hand(reading):
+        match step.statement.kind if is_concurrent(step.statement) else "":
+            case "DropStmt" if step.node.missing_ok:
+                cleared |= {part.list.items[-1].string.sval for part in step.node.objects}
+            case "IndexStmt" if step.node.idxname not in cleared:
+                what = step.node.idxname or "index"
+                yield step, f'A build that fails leaves an invalid {what}, and the next one ends with "already exists".'
+            case "ReindexStmt":
+                yield step, "A rebuild that fails leaves an invalid index behind, which costs every write."
+            case "RefreshMatViewStmt":
+                yield step, "It gets no more time than a statement that blocks traffic, and has to wait for others."
 
 
 @rule("foreign-key-without-index")
