@@ -14,6 +14,8 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from psycopg import AsyncConnection
+from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from app.cli.main import app as cli
@@ -23,6 +25,7 @@ from app.db.lint import Report, UnknownRevision, lint, recipes, squawk
 from app.db.lint.render import render
 from app.db.lint.report import Finding
 from app.db.lint.rules import RULES
+from tests.support.server import Clone
 
 CORPUS = Path(__file__).parents[1] / "migrations_corpus"
 DOCS = migrations.ROOT / "docs" / "migrations.md"
@@ -65,6 +68,23 @@ class Revisions:
         header += "phase = 'expand'\n"
         upgrade = f"\n\ndef upgrade() -> None:\n{indent(body or 'pass', '    ')}\n"
         (self.folder / "versions" / f"{name}.py").write_text(header + top + upgrade)
+
+    def paste(self, recipe: str) -> list[str]:
+        """One revision for each part of it, with the assignments at the top of the file."""
+        names: list[str] = []
+        for number, part in enumerate(re.split(r"^# .*revision.*\n", recipe, flags=re.MULTILINE)):
+            top = "".join(re.findall(r"^\w+ = .*\n", part, flags=re.MULTILINE))
+            body = "from app.db import safe_ops\n" + re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
+            timeout = "op.execute(\"SET lock_timeout = '2s'\")\n"
+            self.write(timeout + body, top=top, name=f"step_{number}", after=names[-1] if names else "tables")
+            names.append(f"step_{number}")
+        return names
+
+    def sql(self, name: str) -> list[str]:
+        """What the revision runs."""
+        directory = ScriptDirectory.from_config(self.config)
+        statements = render(self.config, directory, directory.get_revision(name)).statements
+        return [statement.text for statement in statements if statement.line]
 
     def lint(self, *names: str) -> Report:
         return lint(self.config, names or ["one"])
@@ -142,14 +162,7 @@ def test_every_rule_of_squawk_is_decided_upon() -> None:
 @pytest.mark.parametrize("rule", [rule for rule, recipe in KNOWN.items() if recipe.code])
 def test_a_recipe_raises_no_alarm(rule: str, revisions: Revisions) -> None:
     """Pasted as it stands: assignments at the top of the file, each part in a revision of its own."""
-    pytest.importorskip("app.db.safe_ops", reason="the helpers aren't there yet", exc_type=ModuleNotFoundError)
-    names, before = [], "tables"
-    for number, part in enumerate(re.split(r"^# .*revision.*\n", KNOWN[rule].code, flags=re.MULTILINE)):
-        top = "".join(re.findall(r"^\w+ = .*\n", part, flags=re.MULTILINE))
-        body = "from app.db import safe_ops\n" + re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
-        names.append(f"step_{number}")
-        revisions.write(f"op.execute(\"SET lock_timeout = '2s'\")\n{body}", top=top, name=names[-1], after=before)
-        before = names[-1]
+    names = revisions.paste(KNOWN[rule].code)
     # The one for exceptions is an example that needs something to except.
     assert {finding.rule for finding in revisions.lint(*names).findings} <= {"exception-unused"}
 
@@ -476,20 +489,126 @@ with op.get_context().autocommit_block():
     assert revisions.rules(body) == ["adding-not-nullable-field"]
 
 
+TO_2026 = "FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
+BOUNDS = "at >= '2026-01-01' AND at < '2027-01-01'"
+
+
 @pytest.mark.parametrize(
-    "check",
-    ["at >= '2026-01-01' AND at < '2027-01-01') NOT VALID", "path IS NOT NULL)"],
-    ids=["not valid", "off the key"],
+    ("table", "bounds", "lacks"),
+    [
+        (f"(at date NOT NULL, CHECK ({BOUNDS}))", TO_2026, None),
+        (f"(at date PRIMARY KEY, CHECK ({BOUNDS}))", TO_2026, None),
+        (f"(at date, CHECK (at IS NOT NULL AND {BOUNDS}))", TO_2026, None),
+        ("(at date CHECK (at IS NOT NULL) CHECK (at >= DATE '2026-01-01') CHECK (at < '2027-01-01'))", TO_2026, None),
+        ("(at date NOT NULL CHECK (at > '2026-01-01' AND at < '2027-01-01'))", TO_2026, None),
+        ("(at date NOT NULL CHECK (at < '2027-01-01'))", "FOR VALUES FROM (MINVALUE) TO ('2027-01-01')", None),
+        ("(at date NOT NULL CHECK (at IN ('2026-01-01')))", "FOR VALUES IN ('2026-01-01', '2026-01-02')", None),
+        ("(at date NOT NULL CHECK (at = '2026-01-01'))", "FOR VALUES IN ('2026-01-01')", None),
+        ("(at date NOT NULL CHECK (at = ANY (ARRAY['2026-01-01']::date[])))", "FOR VALUES IN ('2026-01-01')", None),
+        ("(at date CHECK (at < '2026-01-01'))", "DEFAULT", None),
+        (f"(at date CHECK ({BOUNDS}))", TO_2026, "at may be null"),
+        (f"(at date, CHECK (at IS NOT NULL OR {BOUNDS}))", TO_2026, "at may be null"),
+        ("(at date CHECK (at = '2026-01-01'))", "FOR VALUES IN ('2026-01-01')", "at may be null"),
+        ("(at date NOT NULL)", TO_2026, "no valid check has its bounds"),
+        ("(at date NOT NULL CHECK (at >= '2026-01-01'))", TO_2026, "no valid check has its bounds"),
+        ("(at date NOT NULL CHECK (at < '2027-01-01'))", TO_2026, "no valid check has its bounds"),
+        (f"(at date NOT NULL, CHECK ({BOUNDS} OR true))", TO_2026, "no valid check has its bounds"),
+        ("(at date NOT NULL CHECK (at >= '2025-01-01' AND at < '2027-01-01'))", TO_2026, "has its bounds"),
+        ("(at date NOT NULL CHECK (at >= '2026-01-01' AND at <= '2027-01-01'))", TO_2026, "has its bounds"),
+        ("(at date NOT NULL, b date CHECK (b >= '2026-01-01' AND b < '2027-01-01'))", TO_2026, "has its bounds"),
+        ("(at date NOT NULL CHECK (at IN ('2026-01-01', '2026-01-03')))", "FOR VALUES IN ('2026-01-01')", "bounds"),
+        ("(at date NOT NULL CHECK (at <> '2026-01-01'))", "FOR VALUES IN ('2026-01-01')", "has its bounds"),
+        ("(at date NOT NULL, b text CHECK (b IN ('x')))", "FOR VALUES IN ('x')", "has its bounds"),
+        ("(at date, path text CHECK (path <> ''))", "DEFAULT", "no valid check is about its key"),
+        ("(at date)", "DEFAULT", "no valid check is about its key"),
+    ],
 )
-def test_a_check_that_proves_nothing_spares_no_scan_of_a_partition(check: str, revisions: Revisions) -> None:
-    attach = "ALTER TABLE visits ATTACH PARTITION visits_2026 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
-    body = f"""
-with op.get_context().autocommit_block():
-    op.execute("SET lock_timeout = '2s'")
-    op.execute({f"ALTER TABLE visits_2026 ADD CONSTRAINT c CHECK ({check}"!r})
-    op.execute({attach!r})
-"""
-    assert "attach-partition-scans" in revisions.rules(body)
+def test_a_partition_is_attached_without_a_scan_when_its_constraints_say_enough(
+    table: str, bounds: str, lacks: str | None, revisions: Revisions
+) -> None:
+    revisions.write(f"op.execute({f'CREATE TABLE part {table}'!r})", name="zero")
+    revisions.write(PATIENT + f"op.execute({f'ALTER TABLE visits ATTACH PARTITION part {bounds}'!r})", after="zero")
+    messages = [finding.message for finding in revisions.lint().findings if finding.rule == "attach-partition-scans"]
+    assert len(messages) == (1 if lacks else 0)
+    assert lacks is None or lacks in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacks"),
+    [
+        ([f"ALTER TABLE part ADD CHECK ({BOUNDS}) NOT VALID", "ALTER TABLE part ALTER at SET NOT NULL"], "bounds"),
+        ([f"ALTER TABLE part ADD CHECK ({BOUNDS})", "ALTER TABLE part ALTER at SET NOT NULL"], None),
+        (
+            [
+                f"ALTER TABLE part ADD CHECK ({BOUNDS})",
+                "ALTER TABLE part ALTER at SET NOT NULL",
+                "ALTER TABLE part ALTER at DROP NOT NULL",
+            ],
+            "at may be null",
+        ),
+        (
+            [
+                f"ALTER TABLE part ADD CHECK ({BOUNDS})",
+                "CREATE UNIQUE INDEX pk ON part (at)",
+                "ALTER TABLE part ADD PRIMARY KEY USING INDEX pk",
+            ],
+            None,
+        ),
+        ([f"ALTER TABLE part ADD CHECK ({BOUNDS})", "ALTER TABLE part ADD CONSTRAINT n NOT NULL at NOT VALID"], "null"),
+        ([f"ALTER TABLE part ADD CHECK ({BOUNDS})", "ALTER TABLE part ADD CONSTRAINT n NOT NULL at"], None),
+        (["ALTER TABLE part ALTER at SET NOT NULL", "ALTER TABLE part RENAME at TO day"], "at may be null"),
+    ],
+)
+def test_what_later_statements_say_of_a_partition_counts(
+    changes: list[str], lacks: str | None, revisions: Revisions
+) -> None:
+    sql = ["CREATE TABLE part (at date)", *changes]
+    revisions.write("\n".join(f"op.execute({statement!r})" for statement in sql), name="zero")
+    attach = f"op.execute({f'ALTER TABLE visits ATTACH PARTITION part {TO_2026}'!r})"
+    revisions.write(PATIENT + attach, after="zero")
+    messages = [finding.message for finding in revisions.lint().findings]
+    assert len(messages) == (1 if lacks else 0)
+    assert lacks is None or lacks in messages[0]
+
+
+def test_the_key_of_a_partition_that_is_not_known_asks_for_any_check(revisions: Revisions) -> None:
+    attach = f"ALTER TABLE unknown ATTACH PARTITION posts {TO_2026}"
+    assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", attach) == []
+    attach = f"ALTER TABLE unknown ATTACH PARTITION tags {TO_2026}"
+    assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", attach) == ["attach-partition-scans"]
+
+
+IMPLIED = 'partition constraint for table "visits_2026" is implied by existing constraints'
+
+
+async def notices(url: URL, *statements: str) -> list[str]:
+    """What PostgreSQL says when it runs these, each alone."""
+    said: list[str] = []
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    async with await AsyncConnection.connect(address, autocommit=True) as connection:
+        connection.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        await connection.execute("SET client_min_messages = debug1")
+        for statement in statements:
+            await connection.execute(statement.encode())
+    return said
+
+
+async def test_postgresql_reads_no_row_of_a_partition_that_is_attached_by_the_recipe(
+    template: URL, revisions: Revisions
+) -> None:
+    tables = [sql for sql in revisions.sql("tables") if "visits" in sql]
+    (name,) = revisions.paste(KNOWN["attach-partition-scans"].code)
+    async with Clone(template) as url:
+        assert IMPLIED in await notices(url, *tables, *revisions.sql(name))
+
+
+async def test_postgresql_reads_a_partition_whose_key_may_be_null(template: URL, revisions: Revisions) -> None:
+    tables = [sql for sql in revisions.sql("tables") if "visits" in sql]
+    attach = f"ALTER TABLE visits ATTACH PARTITION visits_2026 {TO_2026}"
+    async with Clone(template) as url:
+        said = await notices(url, *tables, f"ALTER TABLE visits_2026 ADD CHECK ({BOUNDS})", attach)
+    assert IMPLIED not in said
+    assert 'verifying table "visits_2026"' in said
 
 
 ALONE = "with op.get_context().autocommit_block():\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import postgast
-from postgast.pg_query_pb2 import AlterTableType, Token, TransactionStmtKind
+from postgast.pg_query_pb2 import AlterTableType, BoolExprType, NullTestType, Token, TransactionStmtKind
 from postgast.walk import unwrap_node, walk
 
 CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
@@ -134,6 +134,35 @@ def bare(node: Any) -> Any:
     while node.HasField("type_cast"):
         node = node.type_cast.arg
     return node
+
+
+def constant(node: Any) -> str | None:
+    """The text of a constant, casts aside; None for NULL and for anything else."""
+    value = bare(node).a_const
+    match value.WhichOneof("val"):
+        case None:
+            return None
+        case "ival":
+            return str(value.ival.ival)
+        case "boolval":
+            return str(value.boolval.boolval).lower()
+        case kind:
+            return str(getattr(getattr(value, kind), kind))
+
+
+def conjuncts(condition: Any) -> list[Any]:
+    """What all has to hold, AND by AND."""
+    if condition.HasField("bool_expr") and condition.bool_expr.boolop == BoolExprType.AND_EXPR:
+        return [found for part in condition.bool_expr.args for found in conjuncts(part)]
+    return [condition]
+
+
+def not_null(condition: Any) -> str | None:
+    """The column, when the condition is that it isn't null."""
+    test = condition.null_test
+    if not condition.HasField("null_test") or test.nulltesttype != NullTestType.IS_NOT_NULL:
+        return None
+    return next(iter(columns_in(test)), None)
 
 
 def columns_in(node: Any) -> set[str]:

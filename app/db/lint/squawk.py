@@ -66,8 +66,7 @@ def _answered(rule: str, step: Step) -> bool:
         case "changing-column-type":
             return all(_only_widens(step, command, part) for _, command, part in commands(step.node))
         case "adding-not-nullable-field":
-            checks = _table(step).checks.values()
-            proven = {check.not_null for check in checks if check.valid}
+            proven = _table(step).never_null
             return all(command.name in proven for what, command, _ in commands(step.node) if what == "SetNotNull")
         case "renaming-object":
             # No code names an index, and this rename takes a lock that lets reads and writes pass.

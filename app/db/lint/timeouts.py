@@ -7,7 +7,7 @@ from typing import Any
 
 from postgast.pg_query_pb2 import VariableSetKind
 
-from app.db.lint.sql import Statement, bare, ends, find
+from app.db.lint.sql import Statement, constant, ends, find
 
 NAME = "lock_timeout"
 LONGEST = 60_000
@@ -37,7 +37,7 @@ class Setting:
             return None
         time = _milliseconds(self.value)
         if time is None or time < 0:
-            return f"PostgreSQL doesn't take {_text(self.value)!r} for a time."
+            return f"PostgreSQL doesn't take {constant(self.value)!r} for a time."
         if time > LONGEST:
             return f"Everybody who queues behind the lock waits for up to {time // 1000} s."
         return None if time else "0 means to wait for a lock without end."
@@ -45,7 +45,7 @@ class Setting:
     @property
     def _is_unknown(self) -> bool:
         """Of an expression nothing is known but that it is there."""
-        return self.value is None or not self.value.HasField("a_const")
+        return self.value is None or constant(self.value) is None
 
 
 @dataclass
@@ -88,7 +88,7 @@ def stored(statement: Statement) -> list[Setting]:
 def _set(node: Any) -> Iterator[Setting]:
     if node.name.lower() == NAME:
         is_value = node.kind == VariableSetKind.VAR_SET_VALUE
-        yield Setting(bare(node.args[0]) if is_value else None, node.is_local)
+        yield Setting(node.args[0] if is_value else None, node.is_local)
 
 
 def _called(call: Any) -> Iterator[Setting]:
@@ -98,19 +98,14 @@ def _called(call: Any) -> Iterator[Setting]:
     given = dict(zip(ARGUMENTS, call.args, strict=False))
     named = [argument.named_arg_expr for argument in call.args if argument.HasField("named_arg_expr")]
     given |= {argument.name: argument.arg for argument in named}
-    if len(given) == len(ARGUMENTS) and bare(given["setting_name"]).a_const.sval.sval.lower() == NAME:
-        yield Setting(bare(given["new_value"]), bare(given["is_local"]).a_const.boolval.boolval)
+    if len(given) == len(ARGUMENTS) and (constant(given["setting_name"]) or "").lower() == NAME:
+        yield Setting(given["new_value"], constant(given["is_local"]) == "true")
 
 
 def _milliseconds(value: Any) -> int | None:
     """Of a constant, rounded as PostgreSQL does: half a millisecond is no timeout. None for what is no time."""
-    found = TIME.fullmatch(_text(value))
+    found = TIME.fullmatch(constant(value) or "")
     try:
         return round(float(found[1]) * UNITS[found[2] or "ms"]) if found else None
     except (OverflowError, ValueError):
         return None
-
-
-def _text(value: Any) -> str:
-    constant = value.a_const
-    return str(constant.sval.sval or constant.fval.fval or constant.ival.ival)

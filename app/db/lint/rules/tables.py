@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator
 
-from app.db.lint.locks import attached
+from app.db.lint.partitions import lacks
 from app.db.lint.reading import Reading
 from app.db.lint.rules.rule import Hit, altering, names, of_kind, rule
-from app.db.lint.sql import full_name
+from app.db.lint.sql import commands, full_name
 
 
 @rule("attach-partition-scans")
 def attach_partition_scans(reading: Reading) -> Iterator[Hit]:
     for step in altering(reading, "AttachPartition"):
-        key = step.before.table(full_name(step.node.relation)).partition_key
-        for name in step.hot(attached(step.statement)):
-            checks = step.before.table(name).checks.values()
-            if not any(check.valid and check.columns and check.columns >= key for check in checks):
-                yield step, f"No valid check of {names([name])} shows that its rows belong there, so all are read."
+        parent = step.before.table(full_name(step.node.relation))
+        for part in [part for what, _, part in commands(step.node) if what == "AttachPartition"]:
+            name = full_name(part.name)
+            missing = lacks(step.before.table(name), parent, part.bound)
+            if missing and step.hot([name]):
+                yield step, f"Every row of {names([name])} is read, for {missing}."
 
 
 @rule("set-tablespace")
