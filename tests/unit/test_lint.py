@@ -190,6 +190,22 @@ FOUND = {
     },
     "ALTER TABLE posts ADD COLUMN number bigserial PRIMARY KEY": {"adding-serial-primary-key-field"},
     "ALTER TABLE posts ADD COLUMN twice integer GENERATED ALWAYS AS (views * 2) STORED": {"adding-field-with-default"},
+    "ALTER TABLE posts ADD COLUMN number serial": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN number smallserial, ADD COLUMN a text": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN number integer GENERATED ALWAYS AS IDENTITY": {"adding-field-with-default"},
+    "ALTER TABLE posts ADD COLUMN mail address": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN mail public.address": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN mail work_address": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN mood mood DEFAULT 'fair'": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN s other.state DEFAULT 'draft'": {"adding-field-rewrites"},
+    "ALTER TABLE posts ADD COLUMN a integer DEFAULT 1, ADD COLUMN b float DEFAULT random()": {
+        "adding-field-with-default"
+    },
+    "ALTER TABLE posts ADD COLUMN a text DEFAULT lower(gen_random_uuid()::text)": {"adding-field-with-default"},
+    "ALTER TABLE posts ADD COLUMN a text DEFAULT mine.lower('X')": {"adding-field-with-default"},
+    'ALTER TABLE posts ADD COLUMN a text COLLATE "C", ALTER COLUMN views SET EXPRESSION AS (1)': {"set-expression"},
+    'ALTER TABLE posts ALTER COLUMN title TYPE varchar(400) COLLATE "C"': {"changing-column-type"},
+    "ALTER TABLE posts ALTER COLUMN title TYPE varchar(400), ALTER COLUMN views TYPE bigint": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN title TYPE varchar(100)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN title TYPE text USING upper(title)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN body TYPE varchar(100)": {"changing-column-type"},
@@ -248,6 +264,16 @@ FOUND = {
 }
 
 QUIET = [
+    "ALTER TABLE posts ADD COLUMN a bigint DEFAULT (1+2)",
+    "ALTER TABLE posts ADD COLUMN a text DEFAULT lower('X')",
+    "ALTER TABLE posts ADD COLUMN a text DEFAULT pg_catalog.lower('X'), ADD COLUMN b timestamptz DEFAULT now()",
+    "ALTER TABLE posts ADD COLUMN a integer GENERATED ALWAYS AS (views * 2) VIRTUAL",
+    "ALTER TABLE posts ADD COLUMN mood mood",
+    "ALTER TABLE posts ADD COLUMN mail address[] DEFAULT '{}'",
+    "ALTER TABLE posts ADD COLUMN s state DEFAULT 'draft'",
+    "ALTER TABLE posts ADD COLUMN s span DEFAULT '(1,2)'",
+    "ALTER TABLE posts ADD COLUMN s pair DEFAULT '(1,2)'",
+    "ALTER TABLE posts ADD COLUMN name citext DEFAULT ''",
     "SET lock_timeout = 60000",
     "SET lock_timeout = ' 0.5 min '",
     "ALTER ROLE app SET lock_timeout = '2s'",
@@ -641,6 +667,28 @@ def test_what_runs_concurrently_is_safe_to_repeat(
     assert revisions.rules(body) == found
     # What has no phase is older than the mark, sealed, and can't be written anew.
     assert "concurrently-by-hand" not in revisions.rules(body, top="del phase\n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "constrained"),
+    [
+        ("CREATE DOMAIN code AS text", False),
+        ("CREATE DOMAIN code AS text DEFAULT 'x'", False),
+        ("CREATE DOMAIN code AS text NOT NULL", True),
+        ("CREATE DOMAIN code AS text CHECK (value <> '')", True),
+        ("CREATE DOMAIN code AS address", True),
+        ("CREATE DOMAIN code AS text;\nALTER DOMAIN code ADD CHECK (value <> '') NOT VALID", True),
+        ("CREATE DOMAIN code AS text;\nALTER DOMAIN code SET NOT NULL", True),
+        ("CREATE DOMAIN code AS text;\nALTER DOMAIN code SET DEFAULT ''", False),
+    ],
+)
+def test_a_domain_has_the_constraints_that_the_revisions_gave_it(
+    sql: str, constrained: bool, revisions: Revisions
+) -> None:
+    body = "\n".join(f"op.execute({statement!r})" for statement in sql.split(";\n"))
+    revisions.write(body, name="zero")
+    revisions.write(PATIENT + "op.execute('ALTER TABLE posts ADD COLUMN code code')", after="zero")
+    assert [finding.rule for finding in revisions.lint().findings] == ["adding-field-rewrites"] * constrained
 
 
 def test_a_foreign_key_that_is_gone_in_the_end_needs_no_index(revisions: Revisions) -> None:

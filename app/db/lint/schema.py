@@ -7,6 +7,7 @@ from typing import Any
 
 from postgast.pg_query_pb2 import ConstrType, ObjectType
 
+from app.db.lint.domains import Types
 from app.db.lint.sql import Statement, columns_in, commands, conjuncts, dotted, find, full_name, not_null, type_of
 
 KEYS = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE)
@@ -31,6 +32,8 @@ class Table:
     not_null: set[str] = field(default_factory=set)
     partition_key: set[str] = field(default_factory=set)
     """Empty for one that is an expression, or isn't known."""
+    virtual: set[str] = field(default_factory=set)
+    """Generated columns that aren't stored."""
 
     @property
     def proven(self) -> list[Any]:
@@ -44,11 +47,13 @@ class Table:
 
 
 class Schema:
-    """Tables by full name. Incomplete where a revision made something in a way that can't be read."""
+    """Tables by full name, and types. Incomplete where a revision made something in a way that can't be read."""
 
     def __init__(self, parents: Iterable["Schema"] = ()) -> None:
+        known = list(parents)
         self.tables: dict[str, Table] = {}
-        for parent in parents:
+        self.types: Types = Types(parent.types for parent in known)
+        for parent in known:
             self.tables |= parent.tables
 
     def table(self, name: str) -> Table:
@@ -58,6 +63,7 @@ class Schema:
     def after(self, statement: Statement) -> "Schema":
         """Another schema; this one stays as it is."""
         schema = Schema([self])
+        schema.types = self.types.after(statement)
         schema._apply(statement)
         return schema
 
@@ -175,6 +181,8 @@ def _add_constraint(table: Table, constraint: Any, column: str | None = None) ->
         table.indexes[name] = columns
     elif constraint.contype == ConstrType.CONSTR_CHECK:
         table.checks[name] = Check(constraint.raw_expr, not constraint.skip_validation)
+    elif constraint.contype == ConstrType.CONSTR_GENERATED and constraint.generated_kind == "v":
+        table.virtual |= {*columns}
     if constraint.contype in NEVER_NULL and not constraint.skip_validation:
         table.not_null |= {*table.indexes.get(constraint.indexname, columns)}
 

@@ -31,3 +31,9 @@ def set_tablespace(reading: Reading) -> Iterator[Hit]:
 def set_logged(reading: Reading) -> Iterator[Hit]:
     for step in altering(reading, "SetLogged", "SetUnLogged"):
         yield step, "The table is written anew under the strongest lock, and an unlogged one is empty after a crash."
+
+
+@rule("set-access-method")
+def set_access_method(reading: Reading) -> Iterator[Hit]:
+    for step in altering(reading, "SetAccessMethod"):
+        yield step, "The table is written anew in the other form under the strongest lock."
