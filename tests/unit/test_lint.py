@@ -232,6 +232,42 @@ FOUND = {
     "INSERT INTO tags SELECT id, name FROM users UNION SELECT id, title FROM posts": {"unbatched-change"},
     "MERGE INTO tags t USING users u ON t.id = u.id WHEN MATCHED THEN DELETE": {"unbatched-change"},
     "WITH gone AS (DELETE FROM posts RETURNING id) SELECT count(*) FROM gone": {"unbatched-change"},
+    "DELETE FROM posts WHERE author_id IN (SELECT id FROM users LIMIT 100)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id IN (SELECT id FROM posts LIMIT ALL)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id IN (SELECT id FROM posts LIMIT 1000000)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id IN (SELECT id FROM posts LIMIT (SELECT count(*) FROM posts))": {"unbatched-change"},
+    "DELETE FROM posts WHERE id IN (SELECT id FROM posts)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id NOT IN (SELECT id FROM posts LIMIT 10)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id > ANY (SELECT id FROM posts LIMIT 10)": {"unbatched-change"},
+    "DELETE FROM posts WHERE EXISTS (SELECT 1 FROM users LIMIT 1)": {"unbatched-change"},
+    "DELETE FROM posts WHERE author_id = ANY (ARRAY(SELECT id FROM users LIMIT 10))": {"unbatched-change"},
+    "DELETE FROM posts WHERE id = ANY (ARRAY(SELECT id FROM posts))": {"unbatched-change"},
+    "DELETE FROM posts WHERE id = (SELECT posts.id)": {"unbatched-change"},
+    "DELETE FROM posts WHERE id <> '1'": {"unbatched-change"},
+    "DELETE FROM posts USING tags WHERE tags.id = '1'": {"unbatched-change"},
+    "DELETE FROM posts p USING posts o WHERE p.id = o.id": {"unbatched-change"},
+    "DELETE FROM posts USING tags TABLESAMPLE system (1) WHERE posts.id = tags.id": {"unbatched-change"},
+    "UPDATE posts p SET views = 0 FROM tags t WHERE t.id = '1'": {"unbatched-change"},
+    "UPDATE posts SET views = 0 FROM (SELECT id FROM posts LIMIT 10) AS batch": {"unbatched-change"},
+    "UPDATE posts SET views = 0 FROM (SELECT id FROM posts LIMIT 10) b WHERE posts.author_id = b.id": {
+        "unbatched-change"
+    },
+    "UPDATE posts SET views = 0 FROM (SELECT id FROM tags LIMIT 9) a, tags b WHERE posts.id = b.id": {
+        "unbatched-change"
+    },
+    "WITH b AS (SELECT id FROM posts LIMIT 10) UPDATE posts SET views = 0": {"unbatched-change"},
+    "WITH b AS (SELECT id FROM tags LIMIT 9) DELETE FROM posts WHERE id IN (SELECT id FROM users)": {
+        "unbatched-change"
+    },
+    "WITH RECURSIVE b AS (SELECT 1 AS n UNION ALL SELECT n FROM b) DELETE FROM posts WHERE id IN (SELECT n FROM b)": {
+        "unbatched-change"
+    },
+    "WITH gone AS (DELETE FROM posts RETURNING *) INSERT INTO tags SELECT id, title FROM gone": {"unbatched-change"},
+    "INSERT INTO tags SELECT id, name FROM users, (SELECT 1 LIMIT 1) AS one": {"unbatched-change"},
+    "INSERT INTO tags SELECT id, name FROM users JOIN (SELECT 1 LIMIT 1) AS one ON true": {"unbatched-change"},
+    "INSERT INTO tags SELECT unnest(ARRAY(SELECT id FROM users))": {"unbatched-change"},
+    "INSERT INTO tags SELECT * FROM unnest(ARRAY(SELECT id FROM users))": {"unbatched-change"},
+    "MERGE INTO tags t USING (SELECT id FROM users LIMIT 9) u ON true WHEN MATCHED THEN DELETE": {"unbatched-change"},
     "SELECT set_config('lock_timeout', '0', true)": {"lock-timeout-off"},
     "SET lock_timeout = '0ms'": {"lock-timeout-off"},
     "SET lock_timeout = '400us'": {"lock-timeout-off"},
@@ -286,6 +322,24 @@ QUIET = [
     "ALTER TABLE posts DROP CONSTRAINT posts_body_check",
     "SELECT a FROM json_to_recordset('[]') AS x(a json)",
     "UPDATE posts SET views = 0 WHERE id IN ('1', '2') AND views IS NULL",
+    "UPDATE posts SET views = 0 WHERE '1' = id",
+    "UPDATE posts AS p SET views = 0 WHERE p.id = '1'::uuid",
+    "UPDATE posts SET views = 0 WHERE id = ANY ('{1,2}')",
+    "UPDATE posts SET views = 0 WHERE id IN (SELECT post_id FROM flags FETCH FIRST ROW ONLY)",
+    "UPDATE posts SET views = 0 FROM users WHERE posts.id = '1' AND author_id = users.id",
+    "UPDATE posts SET views = 0 FROM (SELECT author_id AS a FROM posts LIMIT 9) AS b WHERE id = a",
+    "UPDATE posts SET views = 0 FROM (VALUES ('1', 2)) AS given (id, views) WHERE posts.id = given.id",
+    "UPDATE posts SET views = 0 FROM tags t, (SELECT id FROM tags LIMIT 9) b WHERE b.id = posts.id AND t.id = b.id",
+    "UPDATE posts SET views = 0 FROM tags t JOIN (SELECT id FROM tags LIMIT 9) b ON b.id = t.id WHERE posts.id = b.id",
+    "DELETE FROM posts WHERE ctid IN (SELECT ctid FROM posts LIMIT 10)",
+    "DELETE FROM posts WHERE id IN (SELECT id FROM (SELECT id FROM posts LIMIT 10) AS batch)",
+    "WITH b AS (SELECT id FROM tags LIMIT 9), c AS (SELECT id FROM b) DELETE FROM tags WHERE id IN (SELECT id FROM c)",
+    "WITH b AS (DELETE FROM posts WHERE id = '1' RETURNING id) INSERT INTO tags SELECT id FROM b",
+    "MERGE INTO tags t USING (VALUES ('1')) AS v (id) ON t.id = v.id WHEN MATCHED THEN DELETE",
+    "INSERT INTO tags SELECT '1', 'news' WHERE NOT EXISTS (SELECT 1 FROM tags WHERE name = 'news')",
+    "INSERT INTO tags SELECT '1', 'news' WHERE '1' <> ALL (ARRAY(SELECT name FROM tags))",
+    "INSERT INTO tags SELECT '1', 'a' UNION ALL SELECT '2', 'b'",
+    "INSERT INTO tags DEFAULT VALUES",
     "UPDATE posts SET views = 0 FROM (SELECT id FROM posts LIMIT 10) AS batch WHERE posts.id = batch.id",
     "WITH batch AS (SELECT id FROM tags LIMIT 10) DELETE FROM tags USING batch WHERE tags.id = batch.id",
     "DELETE FROM posts WHERE id = ANY (ARRAY(SELECT id FROM posts LIMIT 10))",
@@ -635,6 +689,41 @@ async def test_postgresql_reads_a_partition_whose_key_may_be_null(template: URL,
         said = await notices(url, *tables, f"ALTER TABLE visits_2026 ADD CHECK ({BOUNDS})", attach)
     assert IMPLIED not in said
     assert 'verifying table "visits_2026"' in said
+
+
+@pytest.mark.parametrize(
+    ("key", "condition", "is_batch"),
+    [
+        ("ALTER TABLE users ADD UNIQUE (email)", "email = 'a'", True),
+        ("CREATE UNIQUE INDEX i ON users (email)", "email IN ('a', 'b')", True),
+        ("CREATE UNIQUE INDEX i ON users (email) WHERE email IS NOT NULL", "email = 'a'", True),
+        ("ALTER TABLE users ADD UNIQUE (email, name)", "email = 'a' AND name = 'b'", True),
+        (
+            "ALTER TABLE users ADD UNIQUE (email, name)",
+            "(email, name) IN (SELECT email, name FROM users LIMIT 9)",
+            True,
+        ),
+        ("ALTER TABLE users ADD UNIQUE (email, name)", "email = 'a'", False),
+        ("ALTER TABLE users ADD UNIQUE (email, name)", "email = 'a' OR name = 'b'", False),
+        ("ALTER TABLE users ADD UNIQUE (email)", "email LIKE 'a%'", False),
+        ("ALTER TABLE users ADD UNIQUE (email)", "email = name", False),
+        ("CREATE INDEX i ON users (email)", "email = 'a'", False),
+        ("CREATE UNIQUE INDEX i ON users (email) WHERE name = ''", "email = 'a'", False),
+        ("CREATE UNIQUE INDEX i ON users (lower(email))", "email = 'a'", False),
+        (
+            "CREATE UNIQUE INDEX i ON users (email);\nDROP INDEX i;\nCREATE INDEX i ON users (email)",
+            "email = 'a'",
+            False,
+        ),
+    ],
+)
+def test_a_row_may_be_named_by_any_key_of_its_table(
+    key: str, condition: str, is_batch: bool, revisions: Revisions
+) -> None:
+    body = "\n".join(f"op.execute({statement!r})" for statement in key.split(";\n"))
+    revisions.write(body, name="zero")
+    revisions.write(f"op.execute({f'DELETE FROM users WHERE {condition}'!r})", after="zero")
+    assert [finding.rule for finding in revisions.lint().findings] == ([] if is_batch else ["unbatched-change"])
 
 
 ALONE = "with op.get_context().autocommit_block():\n"

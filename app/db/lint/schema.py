@@ -28,12 +28,19 @@ class Check:
 class Table:
     columns: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     indexes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unique: set[str] = field(default_factory=set)
+    """Those indexes that no two rows share a value in."""
     checks: dict[str, Check] = field(default_factory=dict)
     not_null: set[str] = field(default_factory=set)
     partition_key: set[str] = field(default_factory=set)
     """Empty for one that is an expression, or isn't known."""
     virtual: set[str] = field(default_factory=set)
     """Generated columns that aren't stored."""
+
+    @property
+    def keys(self) -> list[set[str]]:
+        """The columns whose values stand for one row."""
+        return [set(columns) for name, columns in self.indexes.items() if name in self.unique]
 
     @property
     def proven(self) -> list[Any]:
@@ -92,7 +99,9 @@ class Schema:
                     self._alter(self._mutable(full_name(node.relation)), what, command, definition)
             case "IndexStmt":
                 if index_columns := _index_columns(node):
-                    self._mutable(full_name(node.relation)).indexes[node.idxname] = index_columns
+                    table = self._mutable(full_name(node.relation))
+                    table.indexes[node.idxname] = index_columns
+                    table.unique = table.unique - {node.idxname} | ({node.idxname} if node.unique else set())
             case "DropStmt":
                 self._drop(node)
             case "RenameStmt":
@@ -179,6 +188,7 @@ def _add_constraint(table: Table, constraint: Any, column: str | None = None) ->
     columns = (column,) if column else tuple(key.string.sval for key in constraint.keys)
     if constraint.contype in KEYS and not constraint.indexname:
         table.indexes[name] = columns
+        table.unique.add(name)
     elif constraint.contype == ConstrType.CONSTR_CHECK:
         table.checks[name] = Check(constraint.raw_expr, not constraint.skip_validation)
     elif constraint.contype == ConstrType.CONSTR_GENERATED and constraint.generated_kind == "v":

@@ -3,24 +3,21 @@
 from collections.abc import Iterator
 from typing import Any
 
-from postgast.pg_query_pb2 import A_Expr_Kind, BoolExprType, SubLinkType
-
+from app.db.lint.batches import Batches
 from app.db.lint.locks import is_concurrent, is_full_vacuum, targets
 from app.db.lint.reading import Reading, Step
-from app.db.lint.rules.rule import Hit, names, of_kind, rule
-from app.db.lint.sql import CHANGES, columns_in, dotted, find, full_name, texts
-
-LISTS = (SubLinkType.ANY_SUBLINK, SubLinkType.ARRAY_SUBLINK)
-EQUALITIES = (A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_IN)
+from app.db.lint.rules.rule import Hit, by_hand, names, of_kind, rule
+from app.db.lint.sql import CHANGES, dotted, find, full_name, texts
 
 
 @rule("unbatched-change")
 def unbatched_change(reading: Reading) -> Iterator[Hit]:
-    for step in reading.steps:
+    for step in by_hand(reading):
+        batches = Batches(step.node, step.before)
         named = {f"public.{part.ctename}" for part in find(step.node, "CommonTableExpr")}
         for change in _changes(step):
             tables = step.hot({full_name(relation) for relation in find(change, "RangeVar")} - named)
-            if tables and _reads_rows(change) and not _bounded(change):
+            if tables and not batches.has(change):
                 what = type(change).__name__.removesuffix("Stmt").upper()
                 yield step, f"One {what} over all rows of {names(tables)} keeps them locked until it is done."
 
@@ -82,38 +79,3 @@ def cluster(reading: Reading) -> Iterator[Hit]:
 def _changes(step: Step) -> Iterator[Any]:
     """What a statement writes, WITH included; a function's body isn't run by creating it."""
     return find(step.node, *CHANGES) if step.statement.kind in (*CHANGES, "SelectStmt") else iter(())
-
-
-def _bounded(change: Any) -> bool:
-    """Whether it is one batch, or one row: keys out of a query with a LIMIT, or an id that is given."""
-    if type(change).__name__ == "InsertStmt":
-        return _limited(change.select_stmt.select_stmt)
-    inside = [link.subselect.select_stmt for link in find(change, "SubLink") if link.sub_link_type in LISTS]
-    inside += [part.ctequery.select_stmt for part in find(change, "CommonTableExpr")]
-    inside += [part.subquery.select_stmt for part in find(change, "RangeSubselect")]
-    return any(map(_limited, inside)) or any(map(_gives_id, _conditions(getattr(change, "where_clause", None))))
-
-
-def _reads_rows(change: Any) -> bool:
-    """Not an INSERT of rows that are written out."""
-    return type(change).__name__ != "InsertStmt" or any(find(change.select_stmt, "RangeVar"))
-
-
-def _limited(query: Any) -> bool:
-    return bool(query.HasField("limit_count"))
-
-
-def _conditions(where: Any) -> list[Any]:
-    """What all has to hold."""
-    if where is None:
-        return []
-    if where.HasField("bool_expr") and where.bool_expr.boolop == BoolExprType.AND_EXPR:
-        return [condition for part in where.bool_expr.args for condition in _conditions(part)]
-    return [where.a_expr] if where.HasField("a_expr") else []
-
-
-def _gives_id(condition: Any) -> bool:
-    """`id = …` or `id IN (…)`, with constants."""
-    is_equality = condition.kind in EQUALITIES and condition.name[-1].string.sval == "="
-    left = condition.lexpr.column_ref.fields
-    return bool(is_equality and left and left[-1].string.sval == "id" and not columns_in(condition.rexpr))
