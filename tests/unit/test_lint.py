@@ -35,6 +35,7 @@ WHILE_READING = {
     "exception-unused",
     "exception-without-reason",
     "needs-connection",
+    "offline-branch",
     "syntax-error",
     "unreadable-revision",
 }
@@ -120,7 +121,7 @@ def test_a_bad_revision_is_found_at_its_line(rule: str, findings: dict[Path, lis
     file = fixture_of("bad", rule)
     assert [finding.rule for finding in findings[file]] == [rule]
     line = file.read_text().splitlines()[findings[file][0].line - 1].strip()
-    assert line.startswith("lint_exceptions" if rule.startswith("exception") else ("op.", "if op.", "from app"))
+    assert line.startswith("lint_exceptions" if rule.startswith("exception") else ("op.", "if ", "from app"))
     assert rule == "lock-timeout-off" or line != PATIENT.strip()
 
 
@@ -294,6 +295,11 @@ FOUND = {
     "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT 1' LOOP END LOOP; END $$": {"hidden-ddl"},
     "DO $$ BEGIN nonsense; END $$": {"hidden-ddl"},
     "DO LANGUAGE plpython3u 'pass'": {"hidden-ddl"},
+    "DO LANGUAGE plpgsql 'BEGIN DROP TABLE tags; END'": {"hidden-ddl"},
+    "DO $$ DECLARE c refcursor; BEGIN OPEN c FOR EXECUTE 'DROP TABLE tags'; END $$": {"hidden-ddl"},
+    "PREPARE p AS DELETE FROM posts": {"unbatched-change"},
+    "COPY (DELETE FROM posts RETURNING id) TO STDOUT": {"unbatched-change"},
+    "EXPLAIN ANALYZE DELETE FROM posts": {"unbatched-change"},
     "VACUUM (FULL, ANALYZE) posts": {"vacuum-full"},
     "REFRESH MATERIALIZED VIEW counts WITH NO DATA": set(),
     "BEGIN": {"transaction-nesting"},
@@ -346,7 +352,9 @@ QUIET = [
     "INSERT INTO tags SELECT id, name FROM users LIMIT 10",
     "INSERT INTO tags (id) SELECT gen_random_uuid() FROM generate_series(1, 3)",
     "CREATE FUNCTION clear() RETURNS void BEGIN ATOMIC DELETE FROM posts; END",
-    "DO $$ DECLARE n integer; BEGIN SELECT 1 INTO n; END $$",
+    "DO $$ DECLARE n integer; BEGIN SELECT 1 INTO n; n := n + 1; IF n > 1 THEN RETURN; END IF; END $$",
+    "PREPARE p AS DELETE FROM posts WHERE id = '1'",
+    "COPY (SELECT id FROM posts) TO STDOUT",
     "COMMENT ON TABLE posts IS 'texts'",
     "GRANT SELECT ON posts TO reader",
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
@@ -528,6 +536,67 @@ def test_a_timeout_of_the_environment_counts(revisions: Revisions) -> None:
     setting = "context.static_output(\"SET lock_timeout = '2s';\")\n"
     (revisions.folder / "env.py").write_text(environment.replace("with context.begin", f"{setting}with context.begin"))
     assert revisions.rules_of("DROP TRIGGER stamp ON posts") == []
+
+
+# What functions do when they are called
+
+CLEAR = "CREATE FUNCTION clear() RETURNS integer"
+PLPGSQL = f"{CLEAR} LANGUAGE plpgsql AS $$ BEGIN"
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (f"{CLEAR} LANGUAGE sql AS 'DROP VIEW slugs; SELECT 1'", "hidden-ddl"),
+        (f"{CLEAR} AS 'DELETE FROM posts RETURNING 1' LANGUAGE sql", "unbatched-change"),
+        (f"{CLEAR} BEGIN ATOMIC DELETE FROM posts; SELECT 1; END", "unbatched-change"),
+        (f"{PLPGSQL} DROP VIEW slugs; RETURN 1; END $$", "hidden-ddl"),
+        (f"{PLPGSQL} EXECUTE 'DROP VIEW slugs'; RETURN 1; END $$", "hidden-ddl"),
+        (f"{PLPGSQL} DELETE FROM posts; RETURN 1; END $$", "unbatched-change"),
+        (f"{PLPGSQL} nonsense; RETURN 1; END $$", "hidden-ddl"),
+        (f"{CLEAR} LANGUAGE plpython3u AS 'pass'", "hidden-ddl"),
+        (f"{PLPGSQL} RETURN 1; END $$", None),
+        (f"{PLPGSQL} DELETE FROM posts WHERE id = '1'; RETURN clear(); END $$", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        "SELECT clear()",
+        "CALL public.clear()",
+        "UPDATE posts SET views = clear() WHERE id = '1'",
+        "DO $$ BEGIN PERFORM clear(); END $$",
+        "DO $$ BEGIN CALL clear(); END $$",
+        "DO $$ DECLARE n integer := clear(); BEGIN END $$",
+        "DO $$ DECLARE n integer; BEGIN n := clear(); END $$",
+        "DO $$ DECLARE r record; BEGIN FOR r IN SELECT clear() LOOP END LOOP; END $$",
+        "DO $$ BEGIN IF clear() > 1 THEN RETURN; END IF; END $$",
+    ],
+)
+def test_what_a_function_does_is_seen_where_it_is_called(
+    function: str, found: str | None, call: str, revisions: Revisions
+) -> None:
+    assert {*revisions.rules_of(function, call)} == ({found} if found else set())
+    assert revisions.rules_of(function) == []
+
+
+def test_a_function_of_an_earlier_revision_is_known(revisions: Revisions) -> None:
+    revisions.write(f"op.execute({f'{PLPGSQL} DELETE FROM posts; RETURN 1; END $$'!r})", name="zero")
+    revisions.write("op.execute('SELECT clear()')", after="zero")
+    assert [finding.rule for finding in revisions.lint().findings] == ["unbatched-change"]
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "CREATE TRIGGER t BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION clear()",
+        "ALTER TABLE posts ALTER COLUMN views SET DEFAULT clear()",
+        "COMMENT ON FUNCTION clear IS 'SELECT clear()'",
+    ],
+)
+def test_a_function_that_is_only_mentioned_does_nothing(mention: str, revisions: Revisions) -> None:
+    function = f"{PLPGSQL} DELETE FROM posts; RETURN 1; END $$"
+    assert revisions.rules_of("SET LOCAL lock_timeout = '2s'", function, mention) == []
 
 
 # What earlier revisions and transactions say
@@ -884,6 +953,21 @@ def test_a_revision_after_none_that_exists_is_a_finding(revisions: Revisions) ->
 def test_a_name_that_is_missing_when_the_upgrade_runs_is_found_at_its_line(revisions: Revisions) -> None:
     revisions.write("op.execute('SELECT 1')\nnothing_there()")
     assert [(finding.line, finding.rule) for finding in revisions.lint().findings] == [(11, "unreadable-revision")]
+
+
+@pytest.mark.parametrize(
+    ("top", "body"),
+    [
+        ("", "if op.get_context().as_sql:\n    return\nop.execute('TRUNCATE posts')"),
+        ("", "online = not op.get_context().as_sql"),
+        ("", "if not getattr(op.get_context(), 'as_sql'):\n    op.execute('TRUNCATE posts')"),
+        ("from alembic import context\n", "if not context.is_offline_mode():\n    op.execute('TRUNCATE posts')"),
+        ("from alembic.context import is_offline_mode as printed\n", "if not printed():\n    op.execute('SELECT 1')"),
+        ("def is_online():\n    return not op.get_context().as_sql\n", "is_online()"),
+    ],
+)
+def test_a_revision_does_not_ask_whether_it_is_only_printed(top: str, body: str, revisions: Revisions) -> None:
+    assert revisions.rules(body, top=top) == ["offline-branch"]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """A revision's statements in order, each with what holds at that moment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from app.db.lint.bodies import opened
 from app.db.lint.locks import blocked
 from app.db.lint.schema import Schema
-from app.db.lint.sql import Statement, Unreadable, full_name, inner
+from app.db.lint.sql import Statement, full_name
 from app.db.lint.timeouts import Timeout
 
 CREATING = ("CreateStmt", "CreateTableAsStmt")
@@ -43,33 +44,17 @@ class Reading:
 
 def read(statements: Iterable[Statement], before: Schema) -> Reading:
     steps, new, timeout = [], frozenset[str](), Timeout()
-    for statement in _opened(statements):
-        if statement.kind in CREATING:
-            new |= {full_name(created(statement.node))}
-        if statement.line is not None:
-            steps.append(Step(statement, before, new, not timeout.on))
-        timeout.follow(statement)
-        before = before.after(statement)
+    for written in statements:
+        for statement in [written, *opened(written, before)]:
+            if statement.kind in CREATING:
+                new |= {full_name(created(statement.node))}
+            if statement.line is not None:
+                steps.append(Step(statement, before, new, not timeout.on))
+            timeout.follow(statement)
+            before = before.after(statement)
     return Reading(steps, before)
 
 
 def created(node: Any) -> Any:
     """The relation that a CREATE TABLE makes."""
     return node.into.rel if type(node).__name__ == "CreateTableAsStmt" else node.relation
-
-
-def _opened(statements: Iterable[Statement]) -> Iterable[Statement]:
-    """Also what stands inside DO blocks, as far as it can be read."""
-    for statement in statements:
-        yield statement
-        if statement.kind == "DoStmt":
-            yield from opened(statement)
-
-
-def opened(statement: Statement) -> list[Statement]:
-    """The statements in a DO block's body; none when it can't be read."""
-    try:
-        parts = inner(statement.node)
-    except Unreadable:
-        return []
-    return [replace(statement, text=text, node=node) for text, node in parts if node is not None]

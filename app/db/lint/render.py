@@ -12,6 +12,7 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.lint.branches import branches
 from app.db.lint.scripts import BROKEN, line_of
 from app.db.lint.sql import Statement, Unreadable, begins, ends, split
 
@@ -87,7 +88,8 @@ def render(config: Config, directory: ScriptDirectory, script: Script) -> Render
     """
     recorder = Recorder(script.path)
     config.output_buffer = recorder
-    faults = []
+    asked = "What it does when it isn't only printed can't be seen before it runs."
+    faults = [Fault("offline-branch", line, asked) for line in branches(script.path)]
     try:
         _run(config, directory, script)
     except (*BROKEN, *UNFIT_OFFLINE) as error:

@@ -54,14 +54,16 @@ class Table:
 
 
 class Schema:
-    """Tables by full name, and types. Incomplete where a revision made something in a way that can't be read."""
+    """Tables, types and functions by full name. Incomplete where a revision makes something that can't be read."""
 
     def __init__(self, parents: Iterable["Schema"] = ()) -> None:
         known = list(parents)
         self.tables: dict[str, Table] = {}
         self.types: Types = Types(parent.types for parent in known)
+        self.functions: dict[str, Statement] = {}
         for parent in known:
             self.tables |= parent.tables
+            self.functions |= parent.functions
 
     def table(self, name: str) -> Table:
         """Empty when no revision is seen to create it."""
@@ -106,6 +108,8 @@ class Schema:
                 self._drop(node)
             case "RenameStmt":
                 self._rename(node)
+            case "CreateFunctionStmt":
+                self.functions[dotted(node.funcname)] = statement
 
     def _create(self, node: Any) -> None:
         table = self.tables[full_name(node.relation)] = Table()

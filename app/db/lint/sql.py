@@ -57,35 +57,6 @@ def without_comments(text: str) -> str:
     return b" ".join([*kept, raw[end:]]).decode().strip()
 
 
-def inner(node: Any) -> list[tuple[str, Any | None]]:
-    """The statements in the body of a DO block; None for what only exists at run time.
-
-    Raises Unreadable, also for another language than PL/pgSQL.
-    """
-    arguments = {part.def_elem.defname: part.def_elem.arg.string.sval for part in node.args}
-    try:
-        # A tag that no body contains, since the parser wants the whole statement.
-        body = postgast.parse_plpgsql(f"DO $lint_body$ {arguments['as']} $lint_body$")
-    except postgast.PgQueryError as error:
-        raise Unreadable(error.message) from error
-    return [part for query, dynamic in _queries(body) for part in ([(query, None)] if dynamic else split(query))]
-
-
-def _queries(tree: Any) -> Iterator[tuple[str, bool]]:
-    """Text, and whether it is an expression that makes the SQL at run time."""
-    if isinstance(tree, list):
-        for item in tree:
-            yield from _queries(item)
-    elif isinstance(tree, dict):
-        for key, value in tree.items():
-            if key in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
-                yield value["query"]["PLpgSQL_expr"]["query"], True
-            elif key == "PLpgSQL_stmt_execsql":
-                yield value["sqlstmt"]["PLpgSQL_expr"]["query"], False
-            if key != "PLpgSQL_stmt_execsql":
-                yield from _queries(value)
-
-
 def find(node: Any, *kinds: str) -> Iterator[Any]:
     """Every node of these kinds in the tree, the root included, from the top."""
     return (found for _, found in walk(node) if type(found).__name__ in kinds)
