@@ -295,7 +295,7 @@ FOUND = {
     "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'SELECT 1' LOOP END LOOP; END $$": {"hidden-ddl"},
     "DO $$ BEGIN nonsense; END $$": {"hidden-ddl"},
     "DO LANGUAGE plpython3u 'pass'": {"hidden-ddl"},
-    "DO LANGUAGE plpgsql 'BEGIN DROP TABLE tags; END'": {"hidden-ddl"},
+    "DO LANGUAGE plpgsql 'BEGIN DROP VIEW slugs; END'": {"hidden-ddl"},
     "DO $$ DECLARE c refcursor; BEGIN OPEN c FOR EXECUTE 'DROP TABLE tags'; END $$": {"hidden-ddl"},
     "PREPARE p AS DELETE FROM posts": {"unbatched-change"},
     "COPY (DELETE FROM posts RETURNING id) TO STDOUT": {"unbatched-change"},
@@ -420,6 +420,7 @@ def test_a_table_is_in_use_until_it_is_dropped_though_the_revision_creates_it_an
     assert revisions.rules_of(patient, "TRUNCATE tags", "DROP TABLE tags", "CREATE TABLE tags (id uuid)") == [
         "truncate",
         "ban-drop-table",
+        "destructive-not-marked",
     ]
 
 
@@ -1025,8 +1026,35 @@ def test_an_exception_that_says_nothing_is_a_finding(claimed: str, found: str, r
 
 def test_a_contract_revision_may_drop_but_not_stall(revisions: Revisions) -> None:
     body = PATIENT + "op.drop_column('posts', 'views')\nop.drop_index('ix_posts_slug', 'posts')"
-    assert revisions.rules(body, top="phase = 'contract'\n") == ["require-concurrent-index-deletion"]
+    top = "phase = 'contract'\ndestructive = True\n"
+    assert revisions.rules(body, top=top) == ["require-concurrent-index-deletion"]
     assert "ban-drop-column" in revisions.rules(body, top="phase = 'expand'\n")
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_destructive"),
+    [
+        ("DROP TABLE tags", True),
+        ("ALTER TABLE posts ADD COLUMN a text, DROP COLUMN views", True),
+        ("DROP TYPE state CASCADE", True),
+        ("DROP DOMAIN short CASCADE", True),
+        ("DROP EXTENSION hstore CASCADE", True),
+        ("DROP TYPE state", False),
+        ("DROP VIEW slugs CASCADE", False),
+        ("DROP FUNCTION stamp CASCADE", False),
+        ("ALTER TABLE posts DROP CONSTRAINT posts_body_check", False),
+    ],
+)
+def test_a_contract_revision_that_drops_data_says_so(sql: str, is_destructive: bool, revisions: Revisions) -> None:
+    body = f"{PATIENT}op.execute({sql!r})"
+    for mark in ("", "destructive = False\n"):
+        rules = revisions.rules(body, top=f"phase = 'contract'\n{mark}")
+        assert ("destructive-not-marked" in rules) is is_destructive
+    assert "destructive-not-marked" not in revisions.rules(body, top="phase = 'contract'\ndestructive = True\n")
+
+
+def test_a_table_that_comes_and_goes_in_one_revision_destroys_nothing(revisions: Revisions) -> None:
+    assert revisions.rules_of("CREATE TABLE fresh (id uuid)", "DROP TABLE fresh") == []
 
 
 # Reports, the command and the gate

@@ -78,8 +78,8 @@ def _findings(script: Script, rendered: Rendered, reading: Reading) -> Iterator[
 
 def _excused(known: Recipe, script: Script, step: Step) -> bool:
     """Whether the rule leaves such revisions, or tables that nobody else uses yet, alone."""
-    phase = getattr(script.module, "phase", None)
-    if (known.contract and phase == "contract") or (known.marked and phase is None):
+    phase, asks = getattr(script.module, "phase", None), bool(getattr(script.module, "destructive", False))
+    if (known.contract and phase == "contract") or (known.destructive and asks) or (known.marked and phase is None):
         return True
     about = targets(step.statement, step.before)
     return not known.on_new_tables and bool(about) and not step.hot(about) and not step.blocked
