@@ -226,6 +226,7 @@ FOUND = {
     'ALTER TABLE posts ADD COLUMN a text COLLATE "C", ALTER COLUMN views SET EXPRESSION AS (1)': {"set-expression"},
     'ALTER TABLE posts ALTER COLUMN title TYPE varchar(400) COLLATE "C"': {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN title TYPE varchar(400), ALTER COLUMN views TYPE bigint": {"changing-column-type"},
+    "ALTER TABLE posts ALTER COLUMN views TYPE bigint, ALTER COLUMN title TYPE varchar(400)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN title TYPE varchar(100)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN title TYPE text USING upper(title)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN body TYPE varchar(100)": {"changing-column-type"},
@@ -886,6 +887,23 @@ with op.get_context().autocommit_block():
     assert revisions.lint().findings == []
     revisions.write(body + "    op.execute('ALTER TABLE posts DROP CONSTRAINT c')", name="zero")
     assert [finding.rule for finding in revisions.lint().findings] == ["adding-not-nullable-field"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        (["slug"], []),
+        (["slug", "title"], ["adding-not-nullable-field"]),
+        (["title", "slug"], ["adding-not-nullable-field"]),
+    ],
+)
+def test_every_column_that_a_statement_makes_not_null_is_proven(
+    columns: list[str], found: list[str], revisions: Revisions
+) -> None:
+    revisions.write("op.execute('ALTER TABLE posts ADD CHECK (slug IS NOT NULL AND views > 0)')", name="zero")
+    changes = ", ".join(f"ALTER {column} SET NOT NULL" for column in columns)
+    revisions.write(PATIENT + f"op.execute('ALTER TABLE posts {changes}')", after="zero")
+    assert [finding.rule for finding in revisions.lint().findings] == found
 
 
 def test_a_column_has_the_type_that_it_was_given_last(revisions: Revisions) -> None:
