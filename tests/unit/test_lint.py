@@ -36,6 +36,7 @@ WHILE_READING = {
     "exception-without-reason",
     "needs-connection",
     "offline-branch",
+    "several-statements",
     "syntax-error",
     "unreadable-revision",
 }
@@ -52,6 +53,11 @@ def configured(folder: Path, *versions: str) -> Config:
 
 def corpus() -> Config:
     return configured(CORPUS, "base", "bad", "safe")
+
+
+def executing(*sql: str) -> str:
+    """The body of an upgrade; one text may hold several statements, separated by a semicolon and a new line."""
+    return "\n".join(f"op.execute({statement!r})" for text in sql for statement in text.split(";\n"))
 
 
 class Revisions:
@@ -95,7 +101,7 @@ class Revisions:
         return [finding.rule for finding in self.lint().findings]
 
     def rules_of(self, *sql: str) -> list[str]:
-        return self.rules("\n".join(f"op.execute({statement!r})" for statement in sql))
+        return self.rules(executing(*sql))
 
 
 @pytest.fixture
@@ -231,10 +237,10 @@ FOUND = {
     "ALTER TABLE posts ALTER COLUMN title TYPE text USING upper(title)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN body TYPE varchar(100)": {"changing-column-type"},
     "ALTER TABLE posts ALTER COLUMN unknown TYPE text": {"changing-column-type"},
-    "ALTER TABLE posts ADD COLUMN free varchar; ALTER TABLE posts ALTER COLUMN free TYPE varchar(9)": {
+    "ALTER TABLE posts ADD COLUMN free varchar;\nALTER TABLE posts ALTER COLUMN free TYPE varchar(9)": {
         "changing-column-type"
     },
-    "ALTER TABLE posts ADD CHECK (title <> '') NOT VALID; ALTER TABLE posts ALTER COLUMN title TYPE text": {
+    "ALTER TABLE posts ADD CHECK (title <> '') NOT VALID;\nALTER TABLE posts ALTER COLUMN title TYPE text": {
         "changing-column-type"
     },
     "ALTER TABLE posts ADD COLUMN extra json[]": {"json-column"},
@@ -409,7 +415,7 @@ NEW = "CREATE TABLE fresh (id uuid PRIMARY KEY, owner uuid, note json)"
         "TRUNCATE fresh",
         "DROP TRIGGER stamp ON fresh",
         "DROP TABLE fresh",
-        "CREATE INDEX i ON fresh (owner); ALTER INDEX i SET TABLESPACE fast",
+        "CREATE INDEX i ON fresh (owner);\nALTER INDEX i SET TABLESPACE fast",
     ],
 )
 def test_a_table_that_the_revision_creates_locks_nobody_out(sql: str, revisions: Revisions) -> None:
@@ -424,9 +430,9 @@ def test_a_table_that_the_revision_creates_locks_nobody_out(sql: str, revisions:
         ("CREATE TABLE fresh (code char(3))", "ban-char-field"),
         (f"CREATE TABLE fresh (a{'a' * 63} text)", "identifier-too-long"),
         ("CREATE TABLE fresh (id uuid REFERENCES fresh)", "foreign-key-without-index"),
-        ("ALTER TYPE state ADD VALUE 'old'; CREATE TABLE fresh (s state DEFAULT 'old')", "enum-value-used-early"),
+        ("ALTER TYPE state ADD VALUE 'old';\nCREATE TABLE fresh (s state DEFAULT 'old')", "enum-value-used-early"),
         (
-            "CREATE TABLE fresh (id uuid); CREATE INDEX CONCURRENTLY i ON fresh (id)",
+            "CREATE TABLE fresh (id uuid);\nCREATE INDEX CONCURRENTLY i ON fresh (id)",
             "ban-concurrent-index-creation-in-transaction",
         ),
     ],
@@ -641,7 +647,7 @@ def test_an_index_of_an_earlier_revision_serves_a_foreign_key(revisions: Revisio
         "CREATE INDEX i ON likes (liked, post_id)",
         "CREATE INDEX i ON likes USING brin (post_id)",
         "CREATE INDEX i ON likes ((post_id::text))",
-        "CREATE INDEX i ON likes (post_id); DROP INDEX i",
+        "CREATE INDEX i ON likes (post_id);\nDROP INDEX i",
     ],
 )
 def test_an_index_that_a_foreign_key_cannot_use_does_not_count(index: str, revisions: Revisions) -> None:
@@ -733,7 +739,7 @@ def test_what_later_statements_say_of_a_partition_counts(
     changes: list[str], lacks: str | None, revisions: Revisions
 ) -> None:
     sql = ["CREATE TABLE part (at date)", *changes]
-    revisions.write("\n".join(f"op.execute({statement!r})" for statement in sql), name="zero")
+    revisions.write(executing(*sql), name="zero")
     attach = f"op.execute({f'ALTER TABLE visits ATTACH PARTITION part {TO_2026}'!r})"
     revisions.write(PATIENT + attach, after="zero")
     messages = [finding.message for finding in revisions.lint().findings]
@@ -810,8 +816,7 @@ async def test_postgresql_reads_a_partition_whose_key_may_be_null(template: URL,
 def test_a_row_may_be_named_by_any_key_of_its_table(
     key: str, condition: str, is_batch: bool, revisions: Revisions
 ) -> None:
-    body = "\n".join(f"op.execute({statement!r})" for statement in key.split(";\n"))
-    revisions.write(body, name="zero")
+    revisions.write(executing(key), name="zero")
     revisions.write(f"op.execute({f'DELETE FROM users WHERE {condition}'!r})", after="zero")
     assert [finding.rule for finding in revisions.lint().findings] == ([] if is_batch else ["unbatched-change"])
 
@@ -864,8 +869,7 @@ def test_what_runs_concurrently_is_safe_to_repeat(
 def test_a_domain_has_the_constraints_that_the_revisions_gave_it(
     sql: str, constrained: bool, revisions: Revisions
 ) -> None:
-    body = "\n".join(f"op.execute({statement!r})" for statement in sql.split(";\n"))
-    revisions.write(body, name="zero")
+    revisions.write(executing(sql), name="zero")
     revisions.write(PATIENT + "op.execute('ALTER TABLE posts ADD COLUMN code code')", after="zero")
     assert [finding.rule for finding in revisions.lint().findings] == ["adding-field-rewrites"] * constrained
 
@@ -1027,6 +1031,7 @@ def test_several_statements_in_one_call_and_letters_of_more_bytes_are_told_apart
     assert found == {
         "ban-drop-view": "DROP VIEW slugs",
         "require-concurrent-index-deletion": "DROP INDEX ix_posts_slug",
+        "several-statements": "",
         "truncate": "TRUNCATE posts",
     }
 

@@ -126,6 +126,9 @@ def _statements(recorder: Recorder) -> tuple[list[Statement], list[Fault]]:
         except Unreadable as error:
             faults.append(Fault("syntax-error", piece.line or 1, f"{error}: {piece.text.strip()}"))
             continue
+        if len(parts) > 1 and piece.line:
+            what = "The driver prepares what it is given, and PostgreSQL prepares one statement at a time."
+            faults.append(Fault("several-statements", piece.line, what))
         for part, node in parts:
             if begins(node):
                 transactions, inside = transactions + 1, True
