@@ -332,6 +332,7 @@ FOUND = {
 }
 
 QUIET = [
+    "ALTER INDEX ix_visits ATTACH PARTITION ix_visits_2026",
     "ALTER TABLE posts ADD COLUMN a bigint DEFAULT (1+2)",
     "ALTER TABLE posts ADD COLUMN a text DEFAULT lower('X')",
     "ALTER TABLE posts ADD COLUMN a text DEFAULT pg_catalog.lower('X'), ADD COLUMN b timestamptz DEFAULT now()",
@@ -973,6 +974,7 @@ def test_an_upgrade_that_needs_a_database_is_found_at_the_deepest_line(revisions
         ("revision = 'one'\nx = = 1\n", 2, "SyntaxError"),
         ("revision = 'one'\n\nimport nothing_there\n", 3, "No module named 'nothing_there'"),
         ("revision = 'one'\nnothing_there\n", 2, "NameError"),
+        ("revision = 'one'\nraise SystemExit(0)\n", 2, "SystemExit"),
         ("import ast\nast.parse('x = = 1')\n", 2, "SyntaxError"),
     ],
 )
@@ -990,6 +992,13 @@ def test_a_revision_after_none_that_exists_is_a_finding(revisions: Revisions) ->
     revisions.write("", after="nope")
     (finding,) = revisions.lint().findings
     assert (finding.rule, finding.message) == ("unreadable-revision", "KeyError: 'nope'")
+
+
+def test_a_revision_may_be_written_in_another_encoding(revisions: Revisions) -> None:
+    revisions.write("op.execute('SELECT 1')")
+    file = revisions.folder / "versions" / "one.py"
+    file.write_text(f"# coding: latin-1\n# Größe\n{file.read_text()}", encoding="latin-1")
+    assert revisions.lint().findings == []
 
 
 def test_a_name_that_is_missing_when_the_upgrade_runs_is_found_at_its_line(revisions: Revisions) -> None:

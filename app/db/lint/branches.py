@@ -8,7 +8,7 @@ QUESTIONS = {"as_sql", "is_offline_mode"}
 
 def branches(file: str) -> list[int]:
     """The lines, but for those of the downgrade."""
-    tree = ast.parse(Path(file).read_text())
+    tree = ast.parse(Path(file).read_bytes())
     parts = [part for part in tree.body if not (isinstance(part, ast.FunctionDef) and part.name == "downgrade")]
     nodes = [node for part in parts for node in ast.walk(part)]
     return sorted({line for node in nodes if _named(node) in QUESTIONS and (line := getattr(node, "lineno", None))})

@@ -108,7 +108,7 @@ def _unused(rule: str) -> str:
 
 
 def _line_of_exceptions(path: str) -> int:
-    for node in ast.parse(Path(path).read_text()).body:
+    for node in ast.parse(Path(path).read_bytes()).body:
         names = getattr(node, "targets", None) or [getattr(node, "target", None)]
         if any(isinstance(name, ast.Name) and name.id == EXCEPTIONS for name in names):
             return node.lineno

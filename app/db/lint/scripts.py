@@ -10,7 +10,7 @@ from alembic.script import Script, ScriptDirectory
 from app.db.lint.report import Finding
 
 # What a file meets that doesn't fit this Python, its imports or itself, wherever it runs.
-BROKEN = (ImportError, NameError, SyntaxError)
+BROKEN = (ImportError, NameError, SyntaxError, SystemExit)
 # What is met besides when all files are loaded: a call at the top of one, or a parent that isn't there.
 UNLOADABLE = (*BROKEN, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
