@@ -227,6 +227,7 @@ FOUND = {
     "ALTER TABLE posts ADD COLUMN a integer DEFAULT 1, ADD COLUMN b float DEFAULT random()": {
         "adding-field-with-default"
     },
+    "ALTER TABLE posts ADD COLUMN a float NOT NULL DEFAULT random()": {"adding-field-with-default"},
     "ALTER TABLE posts ADD COLUMN a text DEFAULT lower(gen_random_uuid()::text)": {"adding-field-with-default"},
     "ALTER TABLE posts ADD COLUMN a text DEFAULT mine.lower('X')": {"adding-field-with-default"},
     'ALTER TABLE posts ADD COLUMN a text COLLATE "C", ALTER COLUMN views SET EXPRESSION AS (1)': {"set-expression"},
@@ -547,10 +548,19 @@ def test_a_value_may_be_used_in_a_later_transaction(revisions: Revisions) -> Non
     assert revisions.rules(f"{body}op.execute(\"SELECT 'old'::state\")") == []
 
 
-def test_a_local_timeout_ends_with_its_transaction(revisions: Revisions) -> None:
+@pytest.mark.parametrize(
+    ("setting", "found"),
+    [
+        ("SET LOCAL lock_timeout = '2s'", ["lock-without-timeout"]),
+        ("SELECT set_config('lock_timeout', '2s', true)", ["lock-without-timeout"]),
+        ("SET lock_timeout = '2s'", []),
+        ("SELECT set_config('lock_timeout', '2s', false)", []),
+    ],
+)
+def test_a_local_timeout_ends_with_its_transaction(setting: str, found: list[str], revisions: Revisions) -> None:
     block = "with op.get_context().autocommit_block():\n    op.execute('SELECT 1')\n"
-    body = PATIENT + block + "op.execute('DROP TRIGGER stamp ON posts')"
-    assert revisions.rules(body) == ["lock-without-timeout"]
+    body = f"op.execute({setting!r})\n{block}op.execute('DROP TRIGGER stamp ON posts')"
+    assert revisions.rules(body) == found
 
 
 def test_a_local_timeout_means_nothing_outside_of_a_transaction(revisions: Revisions) -> None:
@@ -1073,6 +1083,15 @@ def test_an_exception_that_says_nothing_is_a_finding(claimed: str, found: str, r
     rules = revisions.rules(PATIENT + "op.execute('TRUNCATE tags')", top=f"lint_exceptions = {claimed}\n")
     assert found in rules
     assert {exemption.rule for exemption in revisions.lint().exemptions} <= {"truncate"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [("no-such-rule", "there is no rule no-such-rule"), ("cluster", "cluster finds nothing in this revision")],
+)
+def test_an_unused_exception_says_why_it_is(rule: str, message: str, revisions: Revisions) -> None:
+    revisions.write("op.execute('SELECT 1')", top=f"lint_exceptions = {{{rule!r}: 'why'}}\n")
+    assert [finding.message for finding in revisions.lint().findings] == [message]
 
 
 def test_a_contract_revision_may_drop_but_not_stall(revisions: Revisions) -> None:
