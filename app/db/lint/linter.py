@@ -1,7 +1,6 @@
 """Revisions in, a report out."""
 
 import ast
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from alembic.util import CommandError, to_tuple
 from app.db.lint import rules, squawk
 from app.db.lint.locks import targets
 from app.db.lint.reading import Reading, Step, read
-from app.db.lint.recipes import recipe, recipes
+from app.db.lint.recipes import Recipe, recipe, recipes
 from app.db.lint.render import Rendered, render
 from app.db.lint.report import Exemption, Finding, Report
 from app.db.lint.schema import Schema
+from app.db.lint.scripts import load, shown
 
 EXCEPTIONS = "lint_exceptions"
 LONGEST_SQL = 100
@@ -32,11 +32,14 @@ def lint(config: Config, names: Sequence[str] = ()) -> Report:
     The ones before them are read as well, for what they say about tables and indexes. Needs no database.
     """
     directory = ScriptDirectory.from_config(config)
+    scripts, broken = load(directory)
+    if broken:
+        return Report(0, broken, [])
     chosen = _chosen(directory, names)
     schemas: dict[str, Schema] = {}
     findings: list[Finding] = []
     exemptions: list[Exemption] = []
-    for script in reversed(list(directory.walk_revisions())):
+    for script in scripts:
         before = Schema(schemas[parent] for parent in to_tuple(script.down_revision, default=()))
         rendered = render(config, directory, script)
         reading = read(rendered.statements, before)
@@ -66,19 +69,20 @@ def _findings(script: Script, rendered: Rendered, reading: Reading) -> Iterator[
     yield from (Finding(file, fault.line, fault.rule, fault.message) for fault in rendered.faults)
     objections = [(step, rule, message) for rule, check in rules.RULES.items() for step, message in check(reading)]
     objections += squawk.check(rendered.statements, reading)
-    contracts = getattr(script.module, "phase", None) == "contract"
-    replaced = {(id(step), other) for step, rule, _ in objections for other in recipe(rule).replaces}
-    for step, rule, message in objections:
-        known = recipe(rule)
-        excused = (contracts and known.contract) or (not known.on_new_tables and _only_new(step))
-        if not excused and (id(step), rule) not in replaced:
+    kept = [(step, rule, message) for step, rule, message in objections if not _excused(recipe(rule), script, step)]
+    replaced = {(id(step), other) for step, rule, _ in kept for other in recipe(rule).replaces}
+    for step, rule, message in kept:
+        if (id(step), rule) not in replaced:
             yield Finding(file, step.statement.line or 1, rule, message, _short(step.statement.text))
 
 
-def _only_new(step: Step) -> bool:
-    """Whether the statement is about tables of this revision alone."""
+def _excused(known: Recipe, script: Script, step: Step) -> bool:
+    """Whether the rule leaves such revisions, or tables that nobody else uses yet, alone."""
+    phase, asks = getattr(script.module, "phase", None), bool(getattr(script.module, "destructive", False))
+    if (known.contract and phase == "contract") or (known.destructive and asks) or (known.marked and phase is None):
+        return True
     about = targets(step.statement, step.before)
-    return bool(about) and not step.hot(about) and not step.blocked
+    return not known.on_new_tables and bool(about) and not step.hot(about) and not step.blocked
 
 
 def _excepted(script: Script, findings: list[Finding]) -> tuple[list[Finding], list[Exemption]]:
@@ -104,16 +108,11 @@ def _unused(rule: str) -> str:
 
 
 def _line_of_exceptions(path: str) -> int:
-    for node in ast.parse(Path(path).read_text()).body:
+    for node in ast.parse(Path(path).read_bytes()).body:
         names = getattr(node, "targets", None) or [getattr(node, "target", None)]
         if any(isinstance(name, ast.Name) and name.id == EXCEPTIONS for name in names):
             return node.lineno
     return 1
-
-
-def shown(path: str) -> str:
-    """As one would type it here."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def _short(sql: str) -> str:

@@ -27,6 +27,10 @@ class Recipe:
     """It objects to tables that the revision itself creates as well."""
     contract: bool = False
     """It breaks the code that is running, and nothing else: fine in a revision with `phase = "contract"`."""
+    destructive: bool = False
+    """Fine in a revision with `destructive = True`, which production is asked about."""
+    marked: bool = False
+    """Asked only of revisions with the mark `phase`: those without are older than it, sealed, and never edited."""
     replaces: tuple[str, ...] = ()
     """Rules that object to the same thing in the same statement, in a less useful way."""
 

@@ -2,8 +2,8 @@
 
 import io
 import sys
-import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -12,8 +12,11 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.lint.branches import branches
+from app.db.lint.scripts import BROKEN, line_of
 from app.db.lint.sql import Statement, Unreadable, begins, ends, split
 
+SAFE_OPS = str(Path(__file__).parents[1] / "safe_ops")
 # What Python code meets when a query that it counts on returned nothing.
 UNFIT_OFFLINE = (
     ArithmeticError,
@@ -44,25 +47,37 @@ class Rendered:
     faults: list[Fault]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """One write of Alembic's: a statement, if all is well."""
+
+    text: str
+    line: int | None
+    by_safe_ops: bool
+
+
 class Recorder(io.StringIO):
     """Alembic's output, piece by piece, each with the line of the revision that it comes from."""
 
     def __init__(self, file: str) -> None:
         super().__init__()
-        self.pieces: list[tuple[str, int | None]] = []
+        self.pieces: list[Piece] = []
         self._file = file
 
     def write(self, text: str) -> int:
-        self.pieces.append((text, self._line()))
+        self.pieces.append(Piece(text, *self._origin()))
         return len(text)
 
-    def _line(self) -> int | None:
+    def _origin(self) -> tuple[int | None, bool]:
+        """The revision's line, and whether a step of safe_ops stands between it and the statement."""
         frame = sys._getframe()  # noqa: SLF001 - the stack, without building every frame's source as `inspect` does
-        while frame.f_code.co_filename != self._file:
+        by_safe_ops = False
+        while (file := frame.f_code.co_filename) != self._file:
+            by_safe_ops = by_safe_ops or file.startswith(SAFE_OPS)
             if frame.f_back is None:
-                return None
+                return None, False
             frame = frame.f_back
-        return frame.f_lineno
+        return frame.f_lineno, by_safe_ops
 
 
 def render(config: Config, directory: ScriptDirectory, script: Script) -> Rendered:
@@ -73,11 +88,13 @@ def render(config: Config, directory: ScriptDirectory, script: Script) -> Render
     """
     recorder = Recorder(script.path)
     config.output_buffer = recorder
-    faults = []
+    asked = "What it does when it isn't only printed can't be seen before it runs."
+    faults = [Fault("offline-branch", line, asked) for line in branches(script.path)]
     try:
         _run(config, directory, script)
-    except UNFIT_OFFLINE as error:
-        faults.append(Fault("needs-connection", _line_of(error, script.path), f"{type(error).__name__}: {error}"))
+    except (*BROKEN, *UNFIT_OFFLINE) as error:
+        rule = "unreadable-revision" if isinstance(error, BROKEN) else "needs-connection"
+        faults.append(Fault(rule, line_of(error, script.path), f"{type(error).__name__}: {error}"))
     statements, unreadable = _statements(recorder)
     return Rendered(statements, faults + unreadable)
 
@@ -98,26 +115,24 @@ def _run(config: Config, directory: ScriptDirectory, script: Script) -> None:
         directory.run_env()
 
 
-def _line_of(error: BaseException, file: str) -> int:
-    """The deepest line of this file that the error passed."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return (lines or [None])[-1] or 1
-
-
 def _statements(recorder: Recorder) -> tuple[list[Statement], list[Fault]]:
     statements: list[Statement] = []
     faults = []
     transactions = 0
     inside = False
-    for text, line in recorder.pieces:
+    for piece in recorder.pieces:
         try:
-            parts = split(text)
+            parts = split(piece.text)
         except Unreadable as error:
-            faults.append(Fault("syntax-error", line or 1, f"{error}: {text.strip()}"))
+            faults.append(Fault("syntax-error", piece.line or 1, f"{error}: {piece.text.strip()}"))
             continue
+        if len(parts) > 1 and piece.line:
+            what = "The driver prepares what it is given, and PostgreSQL prepares one statement at a time."
+            faults.append(Fault("several-statements", piece.line, what))
         for part, node in parts:
             if begins(node):
                 transactions, inside = transactions + 1, True
-            statements.append(Statement(part, node, line, transactions if inside else None))
+            transaction = transactions if inside else None
+            statements.append(Statement(part, node, piece.line, transaction, by_safe_ops=piece.by_safe_ops))
             inside = inside and not ends(node)
     return statements, faults

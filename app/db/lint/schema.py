@@ -5,36 +5,65 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from postgast.pg_query_pb2 import ConstrType, NullTestType, ObjectType
+from postgast.pg_query_pb2 import ConstrType, ObjectType
 
-from app.db.lint.sql import Statement, columns_in, commands, dotted, find, full_name, type_of
+from app.db.lint.domains import Types
+from app.db.lint.sql import Statement, columns_in, commands, conjuncts, dotted, find, full_name, not_null, type_of
 
 KEYS = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE)
+NEVER_NULL = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_IDENTITY)
 
 
 @dataclass
 class Check:
-    columns: set[str]
-    not_null: str | None
-    """The column, when all that the check says is that it isn't null."""
+    expression: Any
     valid: bool
+
+    @property
+    def columns(self) -> set[str]:
+        return columns_in(self.expression)
 
 
 @dataclass
 class Table:
     columns: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
     indexes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unique: set[str] = field(default_factory=set)
+    """Those indexes that no two rows share a value in."""
     checks: dict[str, Check] = field(default_factory=dict)
+    not_null: set[str] = field(default_factory=set)
     partition_key: set[str] = field(default_factory=set)
+    """Empty for one that is an expression, or isn't known."""
+    virtual: set[str] = field(default_factory=set)
+    """Generated columns that aren't stored."""
+
+    @property
+    def keys(self) -> list[set[str]]:
+        """The columns whose values stand for one row."""
+        return [set(columns) for name, columns in self.indexes.items() if name in self.unique]
+
+    @property
+    def proven(self) -> list[Any]:
+        """The conditions that hold for every row, by checks that are valid."""
+        return [part for check in self.checks.values() if check.valid for part in conjuncts(check.expression)]
+
+    @property
+    def never_null(self) -> set[str]:
+        """The columns of which PostgreSQL knows that without a look at the rows."""
+        return self.not_null | {column for part in self.proven if (column := not_null(part))}
 
 
 class Schema:
-    """Tables by full name. Incomplete where a revision made something in a way that can't be read."""
+    """Tables, types and functions by full name. Incomplete where a revision makes something that can't be read."""
 
     def __init__(self, parents: Iterable["Schema"] = ()) -> None:
+        known = list(parents)
         self.tables: dict[str, Table] = {}
-        for parent in parents:
+        self.types: Types = Types(parent.types for parent in known)
+        self.functions: dict[str, Statement] = {}
+        for parent in known:
             self.tables |= parent.tables
+            self.functions |= parent.functions
 
     def table(self, name: str) -> Table:
         """Empty when no revision is seen to create it."""
@@ -43,6 +72,7 @@ class Schema:
     def after(self, statement: Statement) -> "Schema":
         """Another schema; this one stays as it is."""
         schema = Schema([self])
+        schema.types = self.types.after(statement)
         schema._apply(statement)
         return schema
 
@@ -71,11 +101,15 @@ class Schema:
                     self._alter(self._mutable(full_name(node.relation)), what, command, definition)
             case "IndexStmt":
                 if index_columns := _index_columns(node):
-                    self._mutable(full_name(node.relation)).indexes[node.idxname] = index_columns
+                    table = self._mutable(full_name(node.relation))
+                    table.indexes[node.idxname] = index_columns
+                    table.unique = table.unique - {node.idxname} | ({node.idxname} if node.unique else set())
             case "DropStmt":
                 self._drop(node)
             case "RenameStmt":
                 self._rename(node)
+            case "CreateFunctionStmt":
+                self.functions[dotted(node.funcname)] = statement
 
     def _create(self, node: Any) -> None:
         table = self.tables[full_name(node.relation)] = Table()
@@ -84,7 +118,7 @@ class Schema:
                 _add_column(table, element.column_def)
             elif element.HasField("constraint"):
                 _add_constraint(table, element.constraint)
-        table.partition_key = {part.partition_elem.name for part in node.partspec.part_params}
+        table.partition_key = {part.partition_elem.name for part in node.partspec.part_params} - {""}
 
     def _alter(self, table: Table, what: str, command: Any, definition: Any) -> None:
         match what:
@@ -94,6 +128,10 @@ class Schema:
                 table.columns[command.name] = type_of(definition)
             case "DropColumn":
                 table.columns.pop(command.name, None)
+            case "SetNotNull":
+                table.not_null.add(command.name)
+            case "DropNotNull":
+                table.not_null.discard(command.name)
             case "AddConstraint":
                 _add_constraint(table, definition)
             case "ValidateConstraint" if command.name in table.checks:
@@ -114,8 +152,10 @@ class Schema:
             table = self.tables.pop(full_name(node.relation), None) or Table()
             self.tables[f"{node.relation.schemaname or 'public'}.{node.newname}"] = table
         elif node.rename_type == ObjectType.OBJECT_COLUMN:
-            columns = self._mutable(full_name(node.relation)).columns
-            columns[node.newname] = columns.pop(node.subname, ("", ()))
+            table = self._mutable(full_name(node.relation))
+            table.columns[node.newname] = table.columns.pop(node.subname, ("", ()))
+            if node.subname in table.not_null:
+                table.not_null ^= {node.subname, node.newname}
 
 
 def dropped(node: Any, kind: ObjectType.ValueType) -> list[str]:
@@ -149,18 +189,16 @@ def _add_column(table: Table, column: Any) -> None:
 
 def _add_constraint(table: Table, constraint: Any, column: str | None = None) -> None:
     name = constraint.conname or f"unnamed {len(table.checks) + len(table.indexes)}"
+    columns = (column,) if column else tuple(key.string.sval for key in constraint.keys)
     if constraint.contype in KEYS and not constraint.indexname:
-        table.indexes[name] = (column,) if column else tuple(key.string.sval for key in constraint.keys)
+        table.indexes[name] = columns
+        table.unique.add(name)
     elif constraint.contype == ConstrType.CONSTR_CHECK:
-        expression = constraint.raw_expr
-        table.checks[name] = Check(columns_in(expression), _not_null(expression), not constraint.skip_validation)
-
-
-def _not_null(expression: Any) -> str | None:
-    test = expression.null_test
-    if not expression.HasField("null_test") or test.nulltesttype != NullTestType.IS_NOT_NULL:
-        return None
-    return next(iter(columns_in(test)), None)
+        table.checks[name] = Check(constraint.raw_expr, not constraint.skip_validation)
+    elif constraint.contype == ConstrType.CONSTR_GENERATED and constraint.generated_kind == "v":
+        table.virtual |= {*columns}
+    if constraint.contype in NEVER_NULL and not constraint.skip_validation:
+        table.not_null |= {*table.indexes.get(constraint.indexname, columns)}
 
 
 def _index_columns(node: Any) -> tuple[str, ...]:
@@ -168,5 +206,5 @@ def _index_columns(node: Any) -> tuple[str, ...]:
     columns = tuple(part.index_elem.name for part in node.index_params)
     if node.access_method not in ("", "btree", "hash"):
         return ()
-    partial = node.HasField("where_clause") and _not_null(node.where_clause) not in columns
+    partial = node.HasField("where_clause") and not_null(node.where_clause) not in columns
     return () if partial else columns

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import postgast
-from postgast.pg_query_pb2 import AlterTableType, Token, TransactionStmtKind
+from postgast.pg_query_pb2 import AlterTableType, BoolExprType, NullTestType, Token, TransactionStmtKind
 from postgast.walk import unwrap_node, walk
 
+CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
 COMMENTS = (Token.SQL_COMMENT, Token.C_COMMENT)
 BEGIN = (TransactionStmtKind.TRANS_STMT_BEGIN, TransactionStmtKind.TRANS_STMT_START)
 END = (TransactionStmtKind.TRANS_STMT_COMMIT, TransactionStmtKind.TRANS_STMT_ROLLBACK)
@@ -28,6 +29,8 @@ class Statement:
     """Of the revision's file; None when Alembic or env.py wrote the statement."""
     transaction: int | None
     """A number for each transaction; None when the statement stands alone, in autocommit."""
+    by_safe_ops: bool = False
+    """A step of `safe_ops` wrote it, which looks at what is there first and knows how long it may take."""
 
     @property
     def kind(self) -> str:
@@ -52,35 +55,6 @@ def without_comments(text: str) -> str:
             kept += [raw[end : token.start]]
             end = token.end
     return b" ".join([*kept, raw[end:]]).decode().strip()
-
-
-def inner(node: Any) -> list[tuple[str, Any | None]]:
-    """The statements in the body of a DO block; None for what only exists at run time.
-
-    Raises Unreadable, also for another language than PL/pgSQL.
-    """
-    arguments = {part.def_elem.defname: part.def_elem.arg.string.sval for part in node.args}
-    try:
-        # A tag that no body contains, since the parser wants the whole statement.
-        body = postgast.parse_plpgsql(f"DO $lint_body$ {arguments['as']} $lint_body$")
-    except postgast.PgQueryError as error:
-        raise Unreadable(error.message) from error
-    return [part for query, dynamic in _queries(body) for part in ([(query, None)] if dynamic else split(query))]
-
-
-def _queries(tree: Any) -> Iterator[tuple[str, bool]]:
-    """Text, and whether it is an expression that makes the SQL at run time."""
-    if isinstance(tree, list):
-        for item in tree:
-            yield from _queries(item)
-    elif isinstance(tree, dict):
-        for key, value in tree.items():
-            if key in ("PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors"):
-                yield value["query"]["PLpgSQL_expr"]["query"], True
-            elif key == "PLpgSQL_stmt_execsql":
-                yield value["sqlstmt"]["PLpgSQL_expr"]["query"], False
-            if key != "PLpgSQL_stmt_execsql":
-                yield from _queries(value)
 
 
 def find(node: Any, *kinds: str) -> Iterator[Any]:
@@ -124,6 +98,42 @@ def type_of(column: Any) -> tuple[str, tuple[int, ...]]:
 def texts(node: Any) -> set[str]:
     """Every string constant in the statement."""
     return {constant.sval.sval for constant in find(node, "A_Const") if constant.HasField("sval")}
+
+
+def bare(node: Any) -> Any:
+    """An expression without the casts around it."""
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return node
+
+
+def constant(node: Any) -> str | None:
+    """The text of a constant, casts aside; None for NULL and for anything else."""
+    value = bare(node).a_const
+    match value.WhichOneof("val"):
+        case None:
+            return None
+        case "ival":
+            return str(value.ival.ival)
+        case "boolval":
+            return str(value.boolval.boolval).lower()
+        case kind:
+            return str(getattr(getattr(value, kind), kind))
+
+
+def conjuncts(condition: Any) -> list[Any]:
+    """What all has to hold, AND by AND."""
+    if condition.HasField("bool_expr") and condition.bool_expr.boolop == BoolExprType.AND_EXPR:
+        return [found for part in condition.bool_expr.args for found in conjuncts(part)]
+    return [condition]
+
+
+def not_null(condition: Any) -> str | None:
+    """The column, when the condition is that it isn't null."""
+    test = condition.null_test
+    if not condition.HasField("null_test") or test.nulltesttype != NullTestType.IS_NOT_NULL:
+        return None
+    return next(iter(columns_in(test)), None)
 
 
 def columns_in(node: Any) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from alembic.util import CommandError
 from postgast.pg_query_pb2 import ObjectType
 
+from app.db.lint.columns import added, is_steady
 from app.db.lint.reading import Reading, Step
 from app.db.lint.schema import Table
 from app.db.lint.sql import Statement, commands, full_name, type_of
@@ -63,23 +64,30 @@ def _answered(rule: str, step: Step) -> bool:
     match rule:
         case "syntax-error":
             return True  # squawk has a parser of its own, and PostgreSQL's has read the statement
+        case "adding-field-with-default":
+            return all(map(is_steady, added(step.node)))
         case "changing-column-type":
             return all(_only_widens(step, command, part) for _, command, part in commands(step.node))
         case "adding-not-nullable-field":
-            checks = _table(step).checks.values()
-            proven = {check.not_null for check in checks if check.valid}
+            proven = _table(step).never_null
             return all(command.name in proven for what, command, _ in commands(step.node) if what == "SetNotNull")
         case "renaming-object":
             # No code names an index, and this rename takes a lock that lets reads and writes pass.
-            return bool(step.node.rename_type == ObjectType.OBJECT_INDEX)
+            # An enum's value is renamed by a statement of another kind.
+            is_rename = step.statement.kind == "RenameStmt"
+            return is_rename and bool(step.node.rename_type == ObjectType.OBJECT_INDEX)
     return False
 
 
 def _only_widens(step: Step, command: Any, definition: Any) -> bool:
-    """varchar(n) to a larger one or to text: nothing is rewritten, and read only where a check has to hold again."""
+    """varchar(n) to a larger one or to text: nothing is rewritten, and read only where a check has to hold again.
+
+    Not with a collation of its own: the column's indexes would be built anew.
+    """
     table = _table(step)
     old, new = table.columns.get(command.name), type_of(definition)
-    if old is None or old[0] != "varchar" or new[0] not in UNBOUNDED or definition.HasField("raw_default"):
+    is_plain = not (definition.HasField("raw_default") or definition.HasField("coll_clause"))
+    if old is None or old[0] != "varchar" or new[0] not in UNBOUNDED or not is_plain:
         return False
     checked = any(command.name in check.columns for check in table.checks.values())
     return not checked and (not new[1] or (bool(old[1]) and old[1] <= new[1]))

@@ -1,11 +1,13 @@
 from alembic import op
 
+from app.db import safe_ops
+
 revision = "bad_adding_foreign_key_constraint"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY ix_posts_author ON posts (author_id)")
+    safe_ops.add_index_concurrently("ix_posts_author", "posts", ["author_id"])
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.create_foreign_key("fk_posts_author", "posts", "users", ["author_id"], ["id"])

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_adding_serial_primary_key_field"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

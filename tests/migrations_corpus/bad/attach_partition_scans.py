@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_attach_partition_scans"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_ban_alter_domain_with_add_constraint"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_ban_concurrent_index_creation_in_transaction"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

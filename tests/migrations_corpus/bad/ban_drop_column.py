@@ -2,6 +2,8 @@ from alembic import op
 
 revision = "bad_ban_drop_column"
 down_revision = "tables"
+phase = "expand"
+destructive = True
 
 
 def upgrade() -> None:

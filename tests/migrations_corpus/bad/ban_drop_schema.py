@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_ban_drop_schema"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

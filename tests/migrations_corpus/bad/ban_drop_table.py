@@ -2,6 +2,8 @@ from alembic import op
 
 revision = "bad_ban_drop_table"
 down_revision = "tables"
+phase = "expand"
+destructive = True
 
 
 def upgrade() -> None:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "bad_changing_column_type"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_concurrent_index_if_not_exists"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

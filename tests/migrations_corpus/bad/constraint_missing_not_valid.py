@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_constraint_missing_not_valid"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "bad_data_with_schema"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "bad_enum_value_used_early"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

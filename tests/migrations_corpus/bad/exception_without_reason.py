@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_exception_without_reason"
 down_revision = "tables"
+phase = "expand"
 lint_exceptions = {"truncate": " "}
 
 

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_foreign_key_without_index"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

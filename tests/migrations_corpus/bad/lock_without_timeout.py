@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_lock_without_timeout"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

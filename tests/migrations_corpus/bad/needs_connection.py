@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "bad_needs_connection"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

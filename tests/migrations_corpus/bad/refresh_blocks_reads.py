@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_refresh_blocks_reads"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_require_concurrent_reindex"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

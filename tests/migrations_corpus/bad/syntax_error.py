@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_syntax_error"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "bad_vacuum_full"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_adding_field_with_default"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_adding_not_nullable_field"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

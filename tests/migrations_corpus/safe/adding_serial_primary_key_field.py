@@ -1,11 +1,14 @@
 from alembic import op
 
+from app.db import safe_ops
+
 revision = "safe_adding_serial_primary_key_field"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE UNIQUE INDEX CONCURRENTLY pk_tags ON tags (id)")
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET lock_timeout = '2s'")
+    safe_ops.set_not_null_safely("tags", "id")
+    safe_ops.add_index_concurrently("pk_tags", "tags", ["id"], unique=True)
     op.execute("ALTER TABLE tags ADD CONSTRAINT pk_tags PRIMARY KEY USING INDEX pk_tags")

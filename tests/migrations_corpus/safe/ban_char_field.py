@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_ban_char_field"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

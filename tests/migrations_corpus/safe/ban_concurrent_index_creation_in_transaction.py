@@ -1,9 +1,9 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_ban_concurrent_index_creation_in_transaction"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.create_index("ix_posts_title", "posts", ["title"], unique=True, postgresql_concurrently=True)
+    safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"], unique=True)

@@ -3,6 +3,7 @@ from alembic import op
 revision = "safe_ban_drop_schema"
 down_revision = "tables"
 phase = "contract"
+destructive = True
 
 
 def upgrade() -> None:

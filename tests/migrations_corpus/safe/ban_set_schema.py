@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_ban_set_schema"
 down_revision = "tables"
+phase = "expand"
 lint_exceptions = {"ban-set-schema": "a view of the old name serves the running code"}
 
 

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_check_with_new_column"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

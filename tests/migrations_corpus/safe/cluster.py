@@ -1,9 +1,9 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_cluster"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY ix_posts_slug_title ON posts (slug) INCLUDE (title)")
+    safe_ops.add_index_concurrently("ix_posts_slug_title", "posts", ["slug"], postgresql_include=["title"])

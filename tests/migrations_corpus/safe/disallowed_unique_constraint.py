@@ -1,11 +1,13 @@
 from alembic import op
 
+from app.db import safe_ops
+
 revision = "safe_disallowed_unique_constraint"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE UNIQUE INDEX CONCURRENTLY uq_posts_slug ON posts (slug)")
+    safe_ops.add_index_concurrently("uq_posts_slug", "posts", ["slug"], unique=True)
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.execute("ALTER TABLE posts ADD CONSTRAINT uq_posts_slug UNIQUE USING INDEX uq_posts_slug")

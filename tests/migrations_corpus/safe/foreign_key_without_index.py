@@ -1,13 +1,14 @@
 from alembic import op
 
+from app.db import safe_ops
+
 revision = "safe_foreign_key_without_index"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = '2s'")
-        op.execute("CREATE INDEX CONCURRENTLY ix_posts_author ON posts (author_id, created_at)")
+    safe_ops.add_index_concurrently("ix_posts_author", "posts", ["author_id", "created_at"])
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.execute("ALTER TABLE posts ADD FOREIGN KEY (author_id) REFERENCES users (id) NOT VALID")
     op.execute(

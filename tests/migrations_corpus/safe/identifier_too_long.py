@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_identifier_too_long"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "safe_json_column"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_prefer_timestamp_tz"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

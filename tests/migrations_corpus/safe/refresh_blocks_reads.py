@@ -1,10 +1,10 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_refresh_blocks_reads"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE UNIQUE INDEX CONCURRENTLY uq_counts ON counts (author_id)")
-        op.execute("REFRESH MATERIALIZED VIEW CONCURRENTLY counts")
+    safe_ops.add_index_concurrently("uq_counts", "counts", ["author_id"], unique=True)
+    safe_ops.refresh_concurrently("counts")

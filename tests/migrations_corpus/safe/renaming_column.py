@@ -3,6 +3,7 @@ from alembic import op
 
 revision = "safe_renaming_column"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_renaming_object"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

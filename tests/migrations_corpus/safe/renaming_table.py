@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_renaming_table"
 down_revision = "tables"
+phase = "expand"
 lint_exceptions = {"renaming-table": "a view of the old name serves the running code"}
 
 

@@ -1,9 +1,9 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_require_concurrent_index_creation"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.create_index("ix_posts_title", "posts", ["title"], postgresql_concurrently=True)
+    safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"])

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_require_concurrent_index_deletion"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -1,9 +1,9 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_require_concurrent_reindex"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("REINDEX TABLE CONCURRENTLY posts")
+    safe_ops.reindex_concurrently("ix_posts_slug")

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_set_logged"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -1,9 +1,9 @@
-from alembic import op
+from app.db import safe_ops
 
 revision = "safe_set_tablespace"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        op.execute("CREATE INDEX CONCURRENTLY ix_posts_fast ON posts (title) TABLESPACE fast")
+    safe_ops.add_index_concurrently("ix_posts_fast", "posts", ["title"], postgresql_tablespace="fast")

@@ -2,6 +2,7 @@ from alembic import op
 
 revision = "safe_transaction_nesting"
 down_revision = "tables"
+phase = "expand"
 
 
 def upgrade() -> None:

@@ -1,0 +1,10 @@
+from alembic import op
+
+revision = "bad_ban_drop_default"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.alter_column("posts", "created_at", server_default=None)

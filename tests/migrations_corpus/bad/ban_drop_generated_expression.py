@@ -1,0 +1,10 @@
+from alembic import op
+
+revision = "bad_ban_drop_generated_expression"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ALTER COLUMN twice DROP EXPRESSION")

@@ -1,0 +1,10 @@
+from alembic import op
+
+revision = "safe_ban_drop_generated_expression"
+down_revision = "tables"
+phase = "contract"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ALTER COLUMN twice DROP EXPRESSION")
