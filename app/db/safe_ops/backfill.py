@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import text
 
-from app.db.safe_ops.steps import Steps, milliseconds, own_transactions, timeouts
+from app.db.safe_ops.steps import Steps, milliseconds, own_transactions, timeouts, verbatim
 
 POSITIONS = "postern_backfill"
 CREATE_POSITIONS = f"""
@@ -96,7 +96,7 @@ class _Backfill:
         self.steps.comment("batch in a transaction of its own, beginning after the last key of the batch before.")
         keys = f"SELECT {columns} FROM {self.table} WHERE ({columns}) > ({last}) ORDER BY {columns} LIMIT {self.size}"  # noqa: S608 - a revision's own SQL
         change = f"UPDATE {self.table} SET {self._assignments}"  # noqa: S608 - a revision's own SQL
-        self.steps.run(f"{change} WHERE ({columns}) IN ({keys}) AND ({self._where})")
+        self.steps.run(lambda: op.execute(text(f"{change} WHERE ({columns}) IN ({keys}) AND ({self._where})")))
 
     def run(self, pause: float) -> None:
         name = sha256(repr((self.table, self.values, self.where, self.keys)).encode()).hexdigest()
@@ -160,11 +160,11 @@ class _Backfill:
 
     @property
     def _assignments(self) -> str:
-        return ", ".join(f"{column} = {_verbatim(value)}" for column, value in self.values.items())
+        return ", ".join(f"{column} = {verbatim(value)}" for column, value in self.values.items())
 
     @property
     def _where(self) -> str:
-        return _verbatim(self.where)
+        return verbatim(self.where)
 
 
 class _Bar:
@@ -191,8 +191,3 @@ class _Bar:
         if self._progress.disable and monotonic() - self._mentioned >= HEARTBEAT:
             self._mentioned = monotonic()
             self._steps.pace.report(f"backfill of {self._table}: {seen} rows seen")
-
-
-def _verbatim(sql: str) -> str:
-    """For `text()`, which would take a colon for a parameter's."""
-    return sql.replace(":", "\\:")

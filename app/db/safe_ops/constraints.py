@@ -4,8 +4,9 @@ from typing import Any
 
 from alembic import op
 from alembic.util import CommandError
+from sqlalchemy import text
 
-from app.db.safe_ops.steps import Steps, own_transactions
+from app.db.safe_ops.steps import Steps, own_transactions, verbatim
 
 CONSTRAINT = "SELECT convalidated FROM pg_constraint WHERE conname = :name AND conrelid = to_regclass(:table)"
 # From PostgreSQL 18 on a column may be marked while rows still break it; the constraint then isn't validated.
@@ -91,7 +92,7 @@ def _found(steps: Steps, name: str, table: str) -> Any:
 
 
 def _add_check(name: str, table: str, condition: str) -> None:
-    op.create_check_constraint(op.f(name), table, condition, postgresql_not_valid=True)
+    op.create_check_constraint(op.f(name), table, text(verbatim(condition)), postgresql_not_valid=True)
 
 
 def _validate(steps: Steps, name: str, table: str) -> None:

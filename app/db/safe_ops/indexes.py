@@ -5,9 +5,9 @@ from typing import Any
 
 from alembic import op
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, TextClause
+from sqlalchemy import ColumnElement, TextClause, text
 
-from app.db.safe_ops.steps import own_transactions
+from app.db.safe_ops.steps import own_transactions, verbatim
 
 INDEX = """
     SELECT indisvalid AND indisready AS works, indisunique AS is_unique,
@@ -24,12 +24,15 @@ def add_index_concurrently(
     unique: bool = False,
     **options: Any,
 ) -> None:
-    """CREATE INDEX CONCURRENTLY; `options` are those of `op.create_index`, such as `postgresql_where`.
+    """CREATE INDEX CONCURRENTLY; `options` are those of `op.create_index`, such as `postgresql_where`: SQL as it
+    stands, or an `sa.text`, which takes `:word` for a parameter.
 
     Lock: SHARE UPDATE EXCLUSIVE on the table; reads and writes go on. It waits for transactions older than itself.
     An invalid index of this name, left by a build that failed, is dropped first. A valid one is taken for done.
     Raises CommandError when that one is another index: of another table, or unique where this one isn't.
     """
+    if isinstance(where := options.get("postgresql_where"), str):
+        options["postgresql_where"] = text(verbatim(where))
     with own_transactions() as steps:
         found = steps.ask(INDEX, index=steps.quote(name), table=steps.quote(table))
         if found and not (found.belongs and found.is_unique == unique):
