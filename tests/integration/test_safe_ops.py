@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
 from app.db import migrations
 from app.db.embedded import binary
 from app.db.migration_runner import RunOptions
+from app.db.safe_ops import backfill
+from app.db.safe_ops.steps import Steps
 from tests.support.application import make_settings
 from tests.support.database import ask, plain
-from tests.support.revisions import Revisions
+from tests.support.revisions import Revisions, open_transaction, until
 from tests.support.server import Clone
 
 DRIVERS = ["asyncpg", "psycopg"]
@@ -36,6 +39,30 @@ POSTS = """
     SELECT gen_random_uuid(), made.id, n::text, CASE n WHEN 1 THEN ' :is' ELSE '' END
     FROM made, generate_series(1, {}) AS n
 """
+
+CO_AUTHORS = """
+    WITH person AS (INSERT INTO users (id, name) SELECT gen_random_uuid(), n::text FROM generate_series(1, 3) AS n
+                    RETURNING id),
+         post AS (INSERT INTO posts (id, author_id, title, body)
+                  SELECT gen_random_uuid(), id, 'title', '' FROM person RETURNING id)
+    INSERT INTO co_authorships (post_id, user_id, position) SELECT post.id, person.id, 1 FROM post, person
+"""
+PERCENT = """
+    safe_ops.add_check_not_valid("ck_posts_percent", "posts", "title <> '100%'")
+    safe_ops.batched_backfill("posts", {"body": "(length(body) % 2)::text || '%'"}, batch=2)
+    op.execute("CREATE TABLE percents AS SELECT '100%'::text AS word, 5 % 2 AS rest, '%%' AS two")
+"""
+# Not idempotent on purpose: a row that is changed twice shows.
+FILLS = """
+    safe_ops.batched_backfill("co_authorships", {"position": "position + 1"}, key=["post_id", "user_id"], batch=4)
+    safe_ops.batched_backfill("posts", {"body": "body || '$'"}, where="title <> '2'", batch=2, pause=0)
+"""
+FILLED = """
+    SELECT (SELECT array_agg(position) FROM co_authorships), (SELECT array_agg(body ORDER BY title) FROM posts),
+           to_regclass('postern_backfill'), (SELECT version_num FROM alembic_version)
+"""
+PSQL = "application_name = 'psql' AND datname = current_database()"
+VERSION = "SELECT version_num FROM alembic_version"
 
 
 @pytest.fixture
@@ -72,7 +99,7 @@ async def pipe(sql: str, url: URL) -> "subprocess.CompletedProcess[str]":
     return await asyncio.to_thread(subprocess.run, command, input=sql, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("way", ["run"])
+@pytest.mark.parametrize("way", ["run", "printed"])
 async def test_a_colon_in_a_revisions_sql_stays_a_colon(
     revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
@@ -83,9 +110,153 @@ async def test_a_colon_in_a_revisions_sql_stays_a_colon(
         await upgrade(revisions, either)
     else:
         done = await pipe(await printed(revisions, either, capsys), either)
-        assert not done.stderr
+        assert not done.returncode, done.stderr
     ((check, index, bodies, is_required),) = ask(either, SMILED)
     assert "' :smile'" in check
     assert "'(:x)'" in check
     assert "' :smile'" in index
     assert (bodies, is_required) == (["", " :was"], True)
+
+
+@pytest.mark.parametrize("way", ["run", "printed"])
+async def test_a_percent_sign_in_a_revisions_sql_stays_one(
+    revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    ask(either, POSTS.format(3))
+    revisions.add("percent", PERCENT)
+    if way == "run":
+        await upgrade(revisions, either)
+    else:
+        done = await pipe(await printed(revisions, either, capsys), either)
+        assert not done.returncode, done.stderr
+    assert ask(either, "SELECT word, rest, two FROM percents") == [("100%", 1, "%%")]
+    assert ask(either, "SELECT body FROM posts ORDER BY title") == [("0%",), ("0%",), ("0%",)]
+    assert (
+        "'100%'::text"
+        in ask(either, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname ~ 'perce'")[0][0]
+    )
+
+
+async def test_a_printed_backfill_does_what_runs(
+    revisions: Revisions, template: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revisions.add("fill", FILLS)
+    outcomes = []
+    for way in ("run", "printed"):
+        async with Clone(template) as url:
+            ask(url, CO_AUTHORS)
+            ask(url, POSTS.format(5))
+            if way == "run":
+                await upgrade(revisions, url)
+            else:
+                done = await pipe(await printed(revisions, url, capsys), url)
+                assert not done.returncode, done.stderr
+            outcomes += ask(url, FILLED)
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0] == [2] * 9
+
+
+async def test_a_printed_backfill_goes_on_after_a_row_that_was_locked(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revisions.add("fill", FILLS.replace("position + 1", "position + 2"))
+    ask(url, CO_AUTHORS)
+    sql = await printed(revisions, url, capsys)
+    last = "SELECT 1 FROM co_authorships ORDER BY post_id DESC, user_id DESC LIMIT 1 FOR UPDATE"
+    ask(url, backfill.CREATE_POSITIONS)
+    async with open_transaction(url, last):
+        piped = asyncio.create_task(pipe(sql.replace("500ms", "50ms"), url))
+        await until(url, "SELECT coalesce(max(seen), 0) = 8 FROM postern_backfill")
+        await asyncio.sleep(0.2)
+    done = await piped
+    assert not done.returncode, done.stderr
+    assert ask(url, FILLED)[0][0] == [3] * 9
+
+
+async def test_a_printed_backfill_that_was_ended_goes_on_where_it_was(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revisions.add("fill", FILLS.replace("batch=4", "batch=1, pause=0.2"))
+    ask(url, CO_AUTHORS)
+    sql = await printed(revisions, url, capsys)
+    ask(url, backfill.CREATE_POSITIONS)
+    piped = asyncio.create_task(pipe(sql, url))
+    await until(url, "SELECT coalesce(sum(seen), 0) BETWEEN 2 AND 8 FROM postern_backfill")
+    ask(url, f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {PSQL}")
+    assert (await piped).returncode
+    assert ask(url, VERSION) != [("fill",)]
+    done = await pipe(sql, url)
+    assert not done.returncode, done.stderr
+    assert ask(url, FILLED)[0][0] == [2] * 9
+
+
+async def test_a_printed_revision_is_not_recorded_after_a_step_that_failed(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revisions.add("unique", 'safe_ops.add_index_concurrently("uq_posts_body", "posts", ["body"], unique=True)')
+    ask(url, POSTS.format(3))
+    before = ask(url, VERSION)
+    done = await pipe(await printed(revisions, url, capsys), url)
+    assert done.returncode == 3
+    assert "could not create unique index" in done.stderr
+    assert ask(url, VERSION) == before
+
+
+@pytest.mark.parametrize("way", ["run", "printed"])
+async def test_two_backfills_that_say_the_same_both_run(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    fill = 'safe_ops.batched_backfill("posts", {"body": "body || 2"}, batch=2, pause=0)'
+    revisions.add("twice", f"{fill}\n{fill}")
+    revisions.add("again", fill)
+    ask(url, POSTS.format(3))
+    if way == "run":
+        await upgrade(revisions, url)
+    else:
+        await pipe(await printed(revisions, url, capsys), url)
+    assert ask(url, "SELECT DISTINCT body FROM posts WHERE body !~ 'is'") == [("222",)]
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ('"posts", {"id": "gen_random_uuid()"}', "can't go along id and change it"),
+        ('"posts", {"body": "1"}, key="slug"', "can't go along slug: rows where that is null"),
+        ('"posts", {"body": "1"}, key="key"', "posts has no column key"),
+    ],
+)
+async def test_a_backfill_along_a_column_that_cannot_lead_it_is_refused(
+    revisions: Revisions, url: URL, call: str, reason: str
+) -> None:
+    revisions.add("wrong", f"safe_ops.batched_backfill({call})")
+    with pytest.raises(CommandError, match=reason):
+        await upgrade(revisions, url)
+
+
+@pytest.mark.parametrize("way", ["run", "printed"])
+async def test_a_backfill_may_meet_any_name_of_a_column(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    ask(url, 'CREATE TABLE odd (key_0 int PRIMARY KEY, name int, last_key int, found int, "Is :done" int DEFAULT 1)')
+    ask(url, "INSERT INTO odd SELECT n, n, n, n FROM generate_series(1, 5) AS n")
+    values = '{"name": "name + key_0", "last_key": "found", "Is :done": "last_key"}'
+    revisions.add("odd", f'safe_ops.batched_backfill("odd", {values}, where="name > 1", key="key_0", batch=2)')
+    if way == "run":
+        await upgrade(revisions, url)
+    else:
+        done = await pipe(await printed(revisions, url, capsys), url)
+        assert not done.returncode, done.stderr
+    assert ask(url, 'SELECT sum(name), sum("Is :done") FROM odd') == [(29, 15)]
+
+
+async def test_a_backfill_rests_as_long_as_a_slow_batch_took(
+    revisions: Revisions, url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(Steps, "sleep", lambda _steps, seconds: rests.append(seconds))
+    ask(url, POSTS.format(3))
+    slow = '{"body": "pg_sleep(0.15)::text"}'
+    revisions.add("slow", f'safe_ops.batched_backfill("posts", {slow}, batch=2, pause=0.01)')
+    await upgrade(revisions, url)
+    assert 0.3 < rests[0] < 5
+    assert rests[1] == 0
