@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from alembic.util import CommandError
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
 
 from app.db import migrations
 from app.db.embedded import binary
+from app.db.migration_lock import RUNNER
 from app.db.migration_runner import RunOptions
 from app.db.safe_ops import backfill
 from app.db.safe_ops.steps import Steps
 from tests.support.application import make_settings
 from tests.support.database import ask, plain
-from tests.support.revisions import Revisions, open_transaction, until
+from tests.support.revisions import Revisions, on_change, open_transaction, until
 from tests.support.server import Clone
 
 DRIVERS = ["asyncpg", "psycopg"]
@@ -60,6 +62,11 @@ FILLS = """
 FILLED = """
     SELECT (SELECT array_agg(position) FROM co_authorships), (SELECT array_agg(body ORDER BY title) FROM posts),
            to_regclass('postern_backfill'), (SELECT version_num FROM alembic_version)
+"""
+WAITS_LONG = f"""
+    SELECT count(*) = 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = '{RUNNER}' AND wait_event_type = 'Lock'
+      AND clock_timestamp() - query_start > interval '0.5 s'
 """
 PSQL = "application_name = 'psql' AND datname = current_database()"
 VERSION = "SELECT version_num FROM alembic_version"
@@ -260,3 +267,189 @@ async def test_a_backfill_rests_as_long_as_a_slow_batch_took(
     await upgrade(revisions, url)
     assert 0.3 < rests[0] < 5
     assert rests[1] == 0
+
+
+ODD = """
+    CREATE SCHEMA "App";
+    CREATE TABLE "App"."Owners" ("Id" int PRIMARY KEY);
+    CREATE TABLE "App"."Things" ("Id" int PRIMARY KEY, "Owner" int, note text DEFAULT '');
+    CREATE TABLE "Things" (id int);
+    INSERT INTO "App"."Owners" SELECT generate_series(1, 5);
+    INSERT INTO "App"."Things" SELECT n, n FROM generate_series(1, 5) AS n
+"""
+EVERY_HELPER = """
+    there = {"schema": "App"}
+    safe_ops.add_index_concurrently("ix_Owner", "Things", ["Owner"], **there)
+    safe_ops.add_foreign_key_not_valid(
+        "fk_Owner", "Things", "Owners", ["Owner"], ["Id"], referred_schema="App", ondelete="cascade", **there
+    )
+    safe_ops.validate_constraint("fk_Owner", "Things", **there)
+    safe_ops.add_check_not_valid("ck_Owner", "Things", '"Owner" > 0', **there)
+    safe_ops.validate_constraint("ck_Owner", "Things", **there)
+    safe_ops.batched_backfill("Things", {"note": "note || 'x'"}, key="Id", batch=2, pause=0, **there)
+    safe_ops.set_not_null_safely("Things", "Owner", **there)
+    safe_ops.add_index_concurrently("ix_gone", "Things", ["note"], **there)
+    safe_ops.drop_index_concurrently("ix_gone", "Things", **there)
+"""
+ODD_AFTER = """
+    SELECT (SELECT array_agg(conname || convalidated ORDER BY conname COLLATE "C") FROM pg_constraint
+            WHERE conrelid = '"App"."Things"'::regclass AND contype IN ('c', 'f')),
+           (SELECT array_agg(relname || indisvalid ORDER BY relname COLLATE "C")
+            FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indrelid = '"App"."Things"'::regclass),
+           (SELECT array_agg(DISTINCT note) FROM "App"."Things"),
+           (SELECT attnotnull FROM pg_attribute WHERE attrelid = '"App"."Things"'::regclass AND attname = 'Owner')
+"""
+ODD_DONE = [(["ck_Ownertrue", "fk_Ownertrue"], ["Things_pkeytrue", "ix_Ownertrue"], ["x"], True)]
+
+
+@pytest.mark.parametrize("way", ["run", "printed"])
+async def test_every_helper_works_in_another_schema_and_with_capitals(
+    revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    ask(either, ODD)
+    revisions.add("odd", EVERY_HELPER)
+    if way == "run":
+        await upgrade(revisions, either)
+    else:
+        done = await pipe(await printed(revisions, either, capsys), either)
+        assert not done.returncode, done.stderr
+    assert ask(either, ODD_AFTER) == ODD_DONE
+
+
+async def test_what_is_done_in_another_schema_is_not_done_again(revisions: Revisions, url: URL) -> None:
+    ask(url, ODD)
+    revisions.add("odd", EVERY_HELPER.replace("note ||", "note || note ||"))
+    await upgrade(revisions, url)
+    revisions.add("again", EVERY_HELPER)
+    with on_change(lambda *_: None) as changes:
+        await upgrade(revisions, url)
+    assert [change for change in changes if change.startswith("ALTER")] == []
+    assert [change for change in changes if "ix_Owner" in change] == []
+
+
+async def test_an_index_of_another_schema_that_was_left_invalid_is_built_again(revisions: Revisions, url: URL) -> None:
+    ask(url, ODD)
+    revisions.add("odd", 'safe_ops.add_index_concurrently("ix_Owner", "Things", ["Owner"], schema="App")')
+    async with open_transaction(url, 'LOCK TABLE "App"."Things" IN ROW EXCLUSIVE MODE'):
+        with pytest.raises(CommandError, match="statement timeout"):
+            await upgrade(revisions, url, migration_concurrent_timeout=0.2)
+    assert ask(url, ODD_AFTER)[0][1] == ["Things_pkeytrue", "ix_Ownerfalse"]
+    await upgrade(revisions, url)
+    assert ask(url, ODD_AFTER)[0][1] == ["Things_pkeytrue", "ix_Ownertrue"]
+
+
+async def test_a_not_null_that_was_left_half_done_is_finished(revisions: Revisions, url: URL) -> None:
+    """The name of its check is cut by bytes, as PostgreSQL cuts it."""
+    column = "ü" * 25
+    ask(url, f'ALTER TABLE posts ADD "{column}" int')
+    ask(url, POSTS.format(1))
+    revisions.add("required", f'safe_ops.set_not_null_safely("posts", "{column}")')
+    with pytest.raises(IntegrityError):
+        await upgrade(revisions, url)
+    ask(url, f'UPDATE posts SET "{column}" = 1')
+    await upgrade(revisions, url)
+    left = "SELECT count(*) FROM pg_constraint WHERE conname ~ '^ck_posts_ü'"
+    required = f"SELECT attnotnull FROM pg_attribute WHERE attname = '{column}' AND attrelid = 'posts'::regclass"
+    assert ask(url, left) + ask(url, required) == [(0,), (True,)]
+
+
+@pytest.mark.parametrize(
+    ("there", "call"),
+    [
+        ("CREATE INDEX ix_taken ON posts (title)", 'add_index_concurrently("ix_taken", "posts", ["body"])'),
+        ("CREATE INDEX ix_taken ON posts (title)", 'add_index_concurrently("ix_taken", "posts", ["title", "body"])'),
+        ("CREATE INDEX ix_taken ON posts (title, body)", 'add_index_concurrently("ix_taken", "posts", ["title"])'),
+        (
+            "CREATE INDEX ix_taken ON posts (title)",
+            'add_index_concurrently("ix_taken", "posts", ["title"], unique=True)',
+        ),
+        (
+            "CREATE INDEX ix_taken ON posts (title) WHERE title > ''",
+            'add_index_concurrently("ix_taken", "posts", ["title"])',
+        ),
+        (
+            "CREATE INDEX ix_taken ON posts (title)",
+            'add_index_concurrently("ix_taken", "posts", ["title"], postgresql_where="title > \'\'")',
+        ),
+        (
+            "CREATE INDEX ix_taken ON posts (title) INCLUDE (body)",
+            'add_index_concurrently("ix_taken", "posts", ["title"], postgresql_include=["slug"])',
+        ),
+        (
+            "CREATE INDEX ix_taken ON posts USING hash (title)",
+            'add_index_concurrently("ix_taken", "posts", ["title"])',
+        ),
+        (
+            "CREATE INDEX ix_taken ON users (name)",
+            'add_index_concurrently("ix_taken", "posts", ["name"])',
+        ),
+        (
+            "ALTER TABLE posts ADD r uuid, ADD CONSTRAINT taken FOREIGN KEY (r) REFERENCES users",
+            'add_foreign_key_not_valid("taken", "posts", "users", ["author_id"], ["id"])',
+        ),
+        (
+            "ALTER TABLE posts ADD r uuid, ADD CONSTRAINT taken FOREIGN KEY (r) REFERENCES users",
+            'add_foreign_key_not_valid("taken", "posts", "posts", ["r"], ["id"])',
+        ),
+        (
+            "ALTER TABLE posts ADD r uuid, ADD CONSTRAINT taken FOREIGN KEY (r) REFERENCES users",
+            'add_foreign_key_not_valid("taken", "posts", "users", ["r"], ["id"], ondelete="SET NULL")',
+        ),
+        (
+            "ALTER TABLE posts ADD CONSTRAINT taken CHECK (title > '')",
+            'add_foreign_key_not_valid("taken", "posts", "users", ["author_id"], ["id"])',
+        ),
+        (
+            "ALTER TABLE posts ADD CONSTRAINT taken UNIQUE (title)",
+            """add_check_not_valid("taken", "posts", "title > ''")""",
+        ),
+    ],
+)
+async def test_another_object_of_the_same_name_is_not_taken_for_done(
+    revisions: Revisions, either: URL, there: str, call: str
+) -> None:
+    ask(either, there)
+    revisions.add("same", f"safe_ops.{call}")
+    with pytest.raises(CommandError, match=r"there is another index|another constraint") as one:
+        await upgrade(revisions, either)
+    assert len(str(one.value).splitlines()) == 1
+
+
+async def test_the_same_object_is_taken_for_done(revisions: Revisions, either: URL) -> None:
+    body = """
+        safe_ops.add_index_concurrently(
+            "ix_done", "posts", [sa.text("lower(title)"), "body"], unique=True, postgresql_using="BTREE",
+            postgresql_where=sa.text("title > ''"), postgresql_include=["slug"],
+        )
+        safe_ops.add_foreign_key_not_valid(
+            "fk_done", "co_authorships", "users", ["user_id"], ["id"], ondelete="Restrict", onupdate="CASCADE"
+        )
+        safe_ops.add_check_not_valid("ck_done", "posts", "title > ''")
+    """
+    revisions.add("once", body)
+    revisions.add("twice", body)
+    await upgrade(revisions, either)
+    assert ask(either, VERSION) == [("twice",)]
+
+
+async def test_a_constraint_is_validated_with_patience(revisions: Revisions, url: URL) -> None:
+    ask(url, "ALTER TABLE posts ADD CONSTRAINT ck_posts_title CHECK (title <> 'x') NOT VALID")
+    revisions.add("validate", 'safe_ops.validate_constraint("ck_posts_title", "posts")')
+    async with open_transaction(url, "LOCK TABLE posts IN SHARE UPDATE EXCLUSIVE MODE"):
+        upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
+        await until(url, WAITS_LONG)
+    await upgrading
+    assert ask(url, "SELECT convalidated FROM pg_constraint WHERE conname = 'ck_posts_title'") == [(True,)]
+
+
+async def test_a_not_null_that_rows_still_break_is_not_taken_for_done(revisions: Revisions, url: URL) -> None:
+    if ask(url, "SELECT current_setting('server_version_num')::int < 180000") == [(True,)]:
+        pytest.skip("before PostgreSQL 18 there is none")
+    ask(url, POSTS.format(1))
+    ask(url, "ALTER TABLE posts ADD CONSTRAINT nn_posts_slug NOT NULL slug NOT VALID")
+    revisions.add("required", 'safe_ops.set_not_null_safely("posts", "slug")')
+    with pytest.raises(IntegrityError):
+        await upgrade(revisions, url)
+    ask(url, "UPDATE posts SET slug = title")
+    await upgrade(revisions, url)
+    assert ask(url, "SELECT convalidated FROM pg_constraint WHERE conname = 'nn_posts_slug'") == [(True,)]
