@@ -1,6 +1,7 @@
 """The helpers for revisions: what each does to a database, by itself and as the SQL that it prints."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from app.db.safe_ops import backfill
 from app.db.safe_ops.steps import Steps
 from tests.support.application import make_settings
 from tests.support.database import ask, plain
-from tests.support.revisions import Revisions, on_change, open_transaction, until
+from tests.support.revisions import KILLED, Revisions, on_change, open_transaction, until
 from tests.support.server import Clone
 
 DRIVERS = ["asyncpg", "psycopg"]
@@ -68,6 +69,10 @@ WAITS_LONG = f"""
     WHERE datname = current_database() AND application_name = '{RUNNER}' AND wait_event_type = 'Lock'
       AND clock_timestamp() - query_start > interval '0.5 s'
 """
+INDEXES = """
+    SELECT relname, relfilenode FROM pg_index JOIN pg_class ON oid = indexrelid WHERE indrelid = 'posts'::regclass
+    ORDER BY relname
+"""
 PSQL = "application_name = 'psql' AND datname = current_database()"
 VERSION = "SELECT version_num FROM alembic_version"
 
@@ -94,8 +99,8 @@ async def upgrade(revisions: Revisions, url: URL, **options: Any) -> list[str]:
     return await asyncio.to_thread(revisions.upgrade, url, **options)
 
 
-async def printed(revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]) -> str:
-    options = RunOptions(settings=make_settings(url))
+async def printed(revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], **values: Any) -> str:
+    options = RunOptions(settings=make_settings(url, **values))
     await asyncio.to_thread(migrations.print_upgrade, url, "head", options, root=revisions.root)
     return capsys.readouterr().out
 
@@ -197,6 +202,15 @@ async def test_a_printed_backfill_that_was_ended_goes_on_where_it_was(
     assert ask(url, FILLED)[0][0] == [2] * 9
 
 
+async def test_a_printed_backfill_may_take_longer_than_a_statement(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revisions.add("fill", 'safe_ops.batched_backfill("posts", {"body": "1"}, batch=1, pause=0.1)')
+    ask(url, POSTS.format(5))
+    done = await pipe(await printed(revisions, url, capsys, migration_statement_timeout=0.2), url)
+    assert not done.returncode, done.stderr
+
+
 async def test_a_printed_revision_is_not_recorded_after_a_step_that_failed(
     revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,11 +230,16 @@ async def test_two_backfills_that_say_the_same_both_run(
     fill = 'safe_ops.batched_backfill("posts", {"body": "body || 2"}, batch=2, pause=0)'
     revisions.add("twice", f"{fill}\n{fill}")
     revisions.add("again", fill)
+    revisions.add("nothing", "pass")
     ask(url, POSTS.format(3))
     if way == "run":
         await upgrade(revisions, url)
     else:
-        await pipe(await printed(revisions, url, capsys), url)
+        sql = await printed(revisions, url, capsys)
+        first, second, third = re.findall(r"VALUES \('(\w{64})'\)", sql)
+        assert first == third != second, "a revision's count begins anew, or a run that begins with it has another"
+        done = await pipe(sql, url)
+        assert not done.returncode, done.stderr
     assert ask(url, "SELECT DISTINCT body FROM posts WHERE body !~ 'is'") == [("222",)]
 
 
@@ -453,3 +472,104 @@ async def test_a_not_null_that_rows_still_break_is_not_taken_for_done(revisions:
     ask(url, "UPDATE posts SET slug = title")
     await upgrade(revisions, url)
     assert ask(url, "SELECT convalidated FROM pg_constraint WHERE conname = 'nn_posts_slug'") == [(True,)]
+
+
+@pytest.mark.parametrize("name", ["ix_Posts.title", f"ix_{'ü' * 30}"])
+async def test_an_index_is_rebuilt_also_after_a_failure(revisions: Revisions, either: URL, name: str) -> None:
+    ask(either, f'CREATE INDEX "{name}" ON posts (title)')
+    before = ask(either, INDEXES)
+    revisions.add("rebuild", f'safe_ops.reindex_concurrently("{name}")')
+    for _ in range(2):
+        async with open_transaction(either, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
+            with pytest.raises(CommandError, match="statement timeout"):
+                await upgrade(revisions, either, migration_concurrent_timeout=0.2)
+    assert len(ask(either, INDEXES)) > len(before)
+    await upgrade(revisions, either)
+    after = ask(either, INDEXES)
+    assert [index[0] for index in after] == [index[0] for index in before]
+    assert [new for new, _ in set(after) - set(before)] == [name]
+
+
+async def test_the_leftovers_of_another_index_stay(revisions: Revisions, url: URL) -> None:
+    ask(url, "CREATE INDEX ix_a ON posts (title)")
+    revisions.add("other", 'safe_ops.reindex_concurrently("ix_a")')
+    async with open_transaction(url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
+        with pytest.raises(CommandError, match="statement timeout"):
+            await upgrade(revisions, url, migration_concurrent_timeout=0.2)
+    ask(url, "CREATE INDEX ix_ab ON posts (title)")
+    (revisions.root / "alembic" / "versions" / "other.py").unlink()
+    revisions.add("rebuild", 'safe_ops.reindex_concurrently("ix_ab")')
+    await upgrade(revisions, url)
+    assert [name for name, *_ in ask(url, INDEXES) if "_cc" in name] == ["ix_a_ccnew"]
+
+
+async def test_a_rebuild_waits_for_old_transactions_with_patience(revisions: Revisions, url: URL) -> None:
+    revisions.add("rebuild", 'safe_ops.reindex_concurrently("ix_posts_drafts")')
+    async with open_transaction(url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
+        upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
+        await until(url, WAITS_LONG)
+    await upgrading
+
+
+VIEW = 'CREATE MATERIALIZED VIEW "Counts" AS SELECT author_id, count(*) AS posts FROM posts GROUP BY 1 WITH NO DATA'
+
+
+async def test_a_view_is_refreshed_while_it_is_read(revisions: Revisions, either: URL) -> None:
+    ask(either, VIEW)
+    ask(either, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
+    revisions.add("first", 'safe_ops.refresh_concurrently("Counts", schema="public")')
+    await upgrade(revisions, either)
+    ask(either, POSTS.format(3))
+    revisions.add("second", 'safe_ops.refresh_concurrently("Counts", schema="public")')
+    async with open_transaction(either, 'SELECT count(*) FROM "Counts"'):
+        await upgrade(revisions, either)
+    assert ask(either, 'SELECT posts FROM "Counts"') == [(3,)]
+
+
+async def test_a_refresh_waits_for_another_with_patience(revisions: Revisions, url: URL) -> None:
+    ask(url, VIEW.replace("NO DATA", "DATA"))
+    ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
+    revisions.add("refresh", 'safe_ops.refresh_concurrently("Counts")')
+    async with open_transaction(url, 'REFRESH MATERIALIZED VIEW CONCURRENTLY "Counts"'):
+        upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
+        await until(url, WAITS_LONG)
+    await upgrading
+
+
+async def test_rebuilding_and_refreshing_are_printed(
+    revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(url, VIEW.replace("NO DATA", "DATA"))
+    ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
+    revisions.add("both", 'safe_ops.reindex_concurrently("uq_counts")\nsafe_ops.refresh_concurrently("Counts")')
+    sql = await printed(revisions, url, capsys)
+    assert "REINDEX INDEX CONCURRENTLY uq_counts;" in sql
+    assert 'REFRESH MATERIALIZED VIEW CONCURRENTLY "Counts";' in sql
+    done = await pipe(sql, url)
+    assert not done.returncode, done.stderr
+
+
+async def test_a_rebuild_and_a_refresh_that_were_killed_before_they_were_recorded_are_done_again(
+    revisions: Revisions, url: URL
+) -> None:
+    ask(url, VIEW.replace("NO DATA", "DATA"))
+    ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
+    revisions.add("both", 'safe_ops.reindex_concurrently("uq_counts")\nsafe_ops.refresh_concurrently("Counts")')
+    process = revisions.upgrade_in_process(url, die_before=0)
+    await asyncio.to_thread(process.join)
+    assert process.exitcode == KILLED
+    await upgrade(revisions, url)
+    assert ask(url, VERSION) == [("both",)]
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ('reindex_concurrently("posts")', "there is no index 'posts'"),
+        ('refresh_concurrently("posts")', "there is no materialized view 'posts'"),
+    ],
+)
+async def test_what_is_not_there_is_named(revisions: Revisions, url: URL, call: str, reason: str) -> None:
+    revisions.add("wrong", f"safe_ops.{call}")
+    with pytest.raises(CommandError, match=reason):
+        await upgrade(revisions, url)

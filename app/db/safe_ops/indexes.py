@@ -19,6 +19,19 @@ INDEX = """
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
     WHERE indexrelid = to_regclass(:index)
 """
+IS_THERE = "SELECT 1 FROM pg_class WHERE oid = to_regclass(:index) AND relkind IN ('i', 'I')"
+# What REINDEX CONCURRENTLY leaves when it fails: a new index that isn't ready, or the old one when that isn't gone.
+# It cuts a name that would get too long.
+LEFTOVERS = r"""
+    SELECT coalesce(array_agg(format('%I.%I', nspname, other.relname)), '{}') AS names
+    FROM pg_class AS this JOIN pg_index AS its ON its.indexrelid = this.oid
+    JOIN pg_index AS invalid ON invalid.indrelid = its.indrelid AND NOT invalid.indisvalid
+    JOIN pg_class AS other ON other.oid = invalid.indexrelid
+    JOIN pg_namespace ON pg_namespace.oid = other.relnamespace,
+    regexp_replace(other.relname, '_cc(new|old)\d*$', '') AS base
+    WHERE this.oid = to_regclass(:index) AND base <> other.relname
+      AND (base = this.relname OR (octet_length(other.relname) >= 60 AND starts_with(this.relname, base)))
+"""
 
 
 def add_index_concurrently(
@@ -59,6 +72,22 @@ def drop_index_concurrently(name: str, table: str, *, schema: str | None = None)
     """
     with own_transactions() as steps:
         steps.run_patiently(lambda: _drop(name, table, schema))
+
+
+def reindex_concurrently(index: str, *, schema: str | None = None) -> None:
+    """REINDEX INDEX CONCURRENTLY. Lock: SHARE UPDATE EXCLUSIVE on the table; reads and writes go on.
+
+    It waits for transactions older than itself. What one that failed has left of this index is dropped first; run
+    again after it was done, it builds the index once more. Raises CommandError when there is no such index.
+    """
+    with own_transactions() as steps:
+        name = steps.quote(index, schema)
+        if not (steps.offline or steps.ask(IS_THERE, index=name)):
+            raise CommandError(f"there is no index {index!r} to rebuild")
+        left = steps.ask(LEFTOVERS, index=name)
+        for other in left.names if left else ():
+            steps.run_patiently(f"DROP INDEX CONCURRENTLY IF EXISTS {other}")
+        steps.run_patiently(f"REINDEX INDEX CONCURRENTLY {name}")
 
 
 def _is_asked_for(found: Row[Any], columns: Sequence[Column], options: dict[str, Any]) -> bool:
