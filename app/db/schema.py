@@ -133,7 +133,7 @@ def difference(wanted: Schema, found: Schema) -> list[str]:
     away = [old[item] for item in reversed(old) if item in again or item not in new]
     dropped = _without_what_goes_along(away)
     made = [new[item] for item in new if item in again or item not in old]
-    altered = sorted((item for item in changed if item not in again), key=lambda item: item.kind in _ROUTINES)
+    altered = [item for item in changed if item not in again]
     statements = [thing.drop for thing in dropped if not thing.is_built_on]
     statements += [thing.statement for thing in made if thing.is_built_on and thing.item not in again]
     statements += [statement for item in altered for statement in _alter(new[item], old[item])]
@@ -159,7 +159,7 @@ def _alter(wanted: _Object, found: _Object) -> Iterator[str]:
     elif " AS ENUM (" in statement and " AS ENUM (" in found.statement:
         yield from alter_enum(wanted.name, statement, found.statement)
     elif wanted.kind == "SEQUENCE":
-        yield statement.replace("CREATE", "ALTER", 1) + ("" if "CYCLE" in statement else " NO CYCLE")
+        yield statement.replace("CREATE", "ALTER", 1) + ("" if statement.endswith("CYCLE") else " NO CYCLE")
     elif not wanted.is_built_on:
         undone, done = alter_settings(wanted.parts[1:], found.parts[1:])
         yield from [*undone, *done]

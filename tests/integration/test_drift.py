@@ -171,7 +171,7 @@ DRIFTS = [
 # What they change is there on both sides.
 THERE = """
     CREATE TYPE mood AS ENUM ('good', 'bad');
-    CREATE TABLE moods (mood mood NOT NULL, twice int GENERATED ALWAYS AS (2) STORED);
+    CREATE TABLE moods (mood mood NOT NULL, twice int GENERATED ALWAYS AS (2) STORED, many int DEFAULT 1);
     CREATE SEQUENCE counter CYCLE;
     CREATE DOMAIN positive AS int CHECK (VALUE > 0);
     CREATE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 42';
@@ -208,6 +208,7 @@ def test_every_statement_runs_and_they_make_the_database_what_is_wanted(database
         "ALTER SEQUENCE counter NO CYCLE INCREMENT 5",
         "ALTER SEQUENCE counter MAXVALUE 7 OWNED BY moods.mood",
         "ALTER TABLE moods RENAME mood TO humour",
+        "ALTER TABLE moods ALTER many TYPE bigint",
         "ALTER TABLE moods DROP COLUMN twice; ALTER TABLE moods ADD twice int GENERATED ALWAYS AS (1 + 1) STORED",
         "CREATE OR REPLACE FUNCTION answer() RETURNS int LANGUAGE sql AS 'SELECT 43'",
         "DROP FUNCTION answer(); CREATE FUNCTION answer() RETURNS text LANGUAGE sql AS 'SELECT 42::text'",
@@ -261,6 +262,22 @@ def test_an_index_that_a_failed_build_left_is_dropped_first(database: URL, templ
     ask(database, printed)
 
     assert check(database, template).exit_code == 0
+
+
+def test_what_goes_with_a_table_is_not_dropped_by_itself(database: URL, other: URL) -> None:
+    ask(database, "CREATE TABLE stray (id int PRIMARY KEY CHECK (id > 0), word text); CREATE INDEX ON stray (word)")
+
+    assert difference(schema_of(other), schema_of(database)) == ["DROP TABLE public.stray;"]
+
+
+def test_the_order_in_which_a_table_was_set_up_is_no_difference(database: URL, other: URL) -> None:
+    ask(database, "ALTER TABLE posts SET (fillfactor = 70, autovacuum_enabled = false)")
+    ask(other, "ALTER TABLE posts SET (autovacuum_enabled = false, fillfactor = 70)")
+    for url, first, second in [(database, "a", "b"), (other, "b", "a")]:
+        ask(url, f"CREATE TABLE stray ({first} text, {second} text)")
+        ask(url, "ALTER TABLE stray ALTER a SET STORAGE MAIN, ALTER b SET STORAGE MAIN")
+
+    assert schema_of(database) == schema_of(other)
 
 
 def test_the_position_of_a_backfill_is_no_drift(database: URL, template: URL) -> None:
