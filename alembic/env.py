@@ -55,8 +55,8 @@ def main() -> None:
     options: RunOptions = context.config.attributes.get("options") or migration_runner.options_of_alembic()
     settings = options.settings or load_settings()
     if context.is_offline_mode():
-        dialect = {"url": given or "postgresql+asyncpg://"}
-        migration_runner.write_sql(options, settings, dialect | ENVIRONMENT)
+        # Whatever the service connects with: as psycopg wants it, each % would be written twice.
+        migration_runner.write_sql(options, settings, {"url": "postgresql+asyncpg://"} | ENVIRONMENT)
     elif given is not None:
         run(given, settings, options)
     else:

@@ -99,7 +99,11 @@ async def migrate(url: URL, settings: Settings, options: RunOptions, environment
 
 
 def write_sql(options: RunOptions, settings: Settings, environment: dict[str, Any]) -> None:
-    """Prints what the Alembic command under way would run (`--sql`), with the timeouts it would have."""
+    """Prints what the Alembic command under way would run (`--sql`), with the timeouts it would have, for psql.
+
+    Its first line stops psql at the first error. Without it the revision would be recorded after a step outside of
+    a transaction that failed.
+    """
     steps_of: Steps = _command_options()["fn"]
 
     def steps(heads: tuple[str, ...], migration: MigrationContext) -> Iterator[RevisionStep]:
@@ -108,7 +112,10 @@ def write_sql(options: RunOptions, settings: Settings, environment: dict[str, An
         for line in [plan.stop] if plan.stop else [] if plan.pending else ["nothing to do"]:
             context.static_output(f"-- {line}")
 
-    context.configure(fn=steps, literal_binds=True, pace=Pace(settings), **environment)
+    environment = environment | {"pace": Pace(settings), "on_version_apply": forget_positions}
+    context.configure(fn=steps, literal_binds=True, **environment)
+    if context.config.output_buffer is None:  # psql's own command; who takes the output elsewhere reads SQL
+        context.static_output("\\set ON_ERROR_STOP on\n")
     for name, value in timeouts(settings).items():
         context.static_output(f"SET {name} = '{value}ms';\n")
     with context.begin_transaction():

@@ -3,7 +3,8 @@
 Each helper looks at what is there and does what is missing, every statement in a transaction of its own: a run
 that was killed anywhere is finished by the next one. What their revision did before them in its transaction
 would be committed half way, so they refuse to follow an ordinary change; what comes after them may be anything.
-All of them work with `--sql` too, where nothing can be looked at: they print every statement of a first run.
+All of them take `schema=`, and quote every name. They work with `--sql` too, where nothing can be looked at: they
+print every statement of a first run.
 """
 
 from app.db.safe_ops.backfill import batched_backfill
@@ -13,7 +14,8 @@ from app.db.safe_ops.constraints import (
     set_not_null_safely,
     validate_constraint,
 )
-from app.db.safe_ops.indexes import add_index_concurrently, drop_index_concurrently
+from app.db.safe_ops.indexes import add_index_concurrently, drop_index_concurrently, reindex_concurrently
+from app.db.safe_ops.views import refresh_concurrently
 
 __all__ = [
     "add_check_not_valid",
@@ -21,6 +23,8 @@ __all__ = [
     "add_index_concurrently",
     "batched_backfill",
     "drop_index_concurrently",
+    "refresh_concurrently",
+    "reindex_concurrently",
     "set_not_null_safely",
     "validate_constraint",
 ]

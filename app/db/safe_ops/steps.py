@@ -1,6 +1,7 @@
 """What the helpers share: statements that are each a transaction of their own, with the right timeouts."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Steps:
         if callable(change):
             change()
         else:
-            op.execute(text(change))
+            op.execute(text(verbatim(change)))
 
     def run_patiently(self, change: str | Callable[[], object]) -> None:
         """A change that reads the whole table or waits for old transactions, under locks that let traffic pass."""
@@ -100,8 +101,20 @@ class Steps:
         """Without stopping the loop, on which the migration lock is watched."""
         await_(asyncio.sleep(seconds))
 
-    def quote(self, name: str) -> str:
-        return self._migration.dialect.identifier_preparer.quote(name)
+    def quote(self, name: str, schema: str | None = None) -> str:
+        parts = [name] if schema is None else [schema, name]
+        return ".".join(self._migration.dialect.identifier_preparer.quote(part) for part in parts)
+
+    def count(self, topic: str, what: str) -> int:
+        """How often that was asked in this attempt, until somebody removes the topic from Alembic's memo."""
+        met: Counter[str] = self._migration.impl.memo.setdefault(topic, Counter())
+        met[what] += 1
+        return met[what]
+
+
+def verbatim(sql: str) -> str:
+    """For `text()`, which would take a colon for a parameter's, and write NULL in its place."""
+    return sql.replace(":", "\\:")
 
 
 def milliseconds(seconds: float) -> str:
