@@ -122,6 +122,13 @@ def test_without_a_server_the_gates_get_one_of_their_own(monkeypatch: pytest.Mon
     assert CliRunner().invoke(app, ["db", "gate"]).output == "open: it answers\n"
 
 
+def test_a_revision_that_python_cannot_read_closes_the_gate(project: Path) -> None:
+    plant(project, "pass").write_text("from nowhere import something\n")
+
+    with pytest.raises(GateClosed, match=r"\.py:1: ModuleNotFoundError: No module named 'nowhere'$"):
+        gate.readable(project)
+
+
 def test_two_heads_close_the_gate(server: URL, project: Path) -> None:
     base = ScriptDirectory(str(project / "alembic")).get_base()
     assert base
