@@ -16,7 +16,7 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LINE = 1000, 340, 60, 44, 40, 15
 PLOT = HEIGHT - TOP - BOTTOM
 FASTEST = 0.001  # seconds at the bottom; the axis is logarithmic, for a stall is a thousand times a request
 SHOWN = 20_000
-LONGEST_TEXT = 150
+LONGEST_TEXT = 140
 
 
 def must_be_drawable(file: Path | None) -> None:
