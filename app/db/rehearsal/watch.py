@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 INTERVAL = 0.01
+PROBES = 10
 ROLE = "postern_rehearsed_migration"
 RUNNER = "postern-migration"
 
@@ -41,7 +42,8 @@ SAMPLE = text(f"""
     SELECT pid, migrates, state, CASE WHEN migrates THEN query END AS query,
            extract(epoch FROM query_start)::float8 AS began, extract(epoch FROM state_change)::float8 AS changed,
            extract(epoch FROM xact_start)::float8 AS xact, relation, mode, granted, transactionid::text AS xid,
-           extract(epoch FROM clock_timestamp() - waitstart)::float8 AS waited
+           extract(epoch FROM clock_timestamp() - waitstart)::float8 AS waited,
+           extract(epoch FROM clock_timestamp())::float8 AS at
     FROM session LEFT JOIN (
         SELECT * FROM pg_locks WHERE locktype IN ('relation', 'transactionid')
     ) AS locks USING (pid)
@@ -114,16 +116,22 @@ class _Watch:
     async def prepare(self) -> None:
         self._tables: dict[int, str] = {row.oid: row.name for row in await self._connection.execute(TABLES)}
         self._files = await self._read_files()
+        self.seen.offset = min([await self._offset() for _ in range(PROBES)])[1]
+
+    async def _offset(self) -> tuple[float, float]:
+        """How long the server took to tell its time, and its offset: the quickest answer knows it best."""
         asked = monotonic()
         clock = (await self._connection.execute(CLOCK)).scalar_one()
-        self.seen.offset = (asked + monotonic()) / 2 - clock
+        answered = monotonic()
+        return answered - asked, (asked + answered) / 2 - clock
 
     async def follow(self) -> None:
         """Samples until `stop` is set."""
         while not self.stop:
             for _ in range(5):
                 rows = (await self._connection.execute(SAMPLE)).all()
-                self._note(monotonic(), rows)
+                # When it was so, and not when a busy machine got to reading it.
+                self._note(rows[0].at + self.seen.offset if rows else monotonic(), rows)
                 await asyncio.sleep(INTERVAL)
             await self.look_at_files()
 
