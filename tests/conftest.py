@@ -12,6 +12,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -29,6 +30,7 @@ from app.main import create_app
 from tests.support.application import admit_admin, client_of, make_settings, running
 from tests.support.callers import signed_in
 from tests.support.factories import PostFactory, UserFactory
+from tests.support.revisions import Revisions
 from tests.support.server import Clone, Server
 
 register(UserFactory)
@@ -158,9 +160,22 @@ def bearer(app: FastAPI, save: Save) -> Bearer:
     return bearer
 
 
+@pytest.fixture
+def revisions(tmp_path: Path) -> Revisions:
+    """The project's revisions, to which the test adds its own."""
+    return Revisions(tmp_path)
+
+
+@pytest.fixture
+async def url(template: URL) -> AsyncIterator[URL]:
+    """A database of this test's own: what is committed in it is committed."""
+    async with Clone(template) as url:
+        yield url
+
+
 @pytest.fixture(params=DRIVERS)
 async def live_url(request: pytest.FixtureRequest, template: URL) -> AsyncIterator[URL]:
-    """A database of this test's own, once through each driver: what is committed in it is committed."""
+    """The same, once through each driver."""
     async with Clone(template, driver=request.param) as url:
         yield url
 

@@ -52,8 +52,11 @@ class Passwords:
         return await self._run(lambda: self._verify(password, stored or self._dummy)) and stored is not None
 
     def needs_rehash(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+        """Whether the hash was made with other parameters than today's, or isn't one."""
+        try:
+            return self._hasher.check_needs_rehash(stored)
+        except InvalidHashError:
+            return True
 
     def _verify(self, password: str, stored: str) -> bool:
         began = perf_counter()
@@ -67,16 +70,10 @@ class Passwords:
         """A hash of weaker parameters is refused sooner, which would tell that there is an account. The same work
         in two parts isn't as long as in one, so it takes the time of another refusal, any of the last.
         """
-        if self._is_outdated(stored):
+        if self.needs_rehash(stored):
             sleep(max(0.0, random.choice(self._refusals) - took - TIMER_SLACK))  # noqa: S311 - time is what is told, not hidden
         else:
             self._refusals.append(took)
-
-    def _is_outdated(self, stored: str) -> bool:
-        try:
-            return self._hasher.check_needs_rehash(stored)
-        except InvalidHashError:
-            return True
 
     async def _run[Result](self, work: Callable[[], Result]) -> Result:
         if self._limiter is None:  # a limiter belongs to the event loop that it is made on

@@ -21,7 +21,6 @@ from tests.support.application import client_of, running
 from tests.support.callers import header, with_key
 from tests.support.database import ask
 from tests.support.factories import UserFactory
-from tests.support.server import Clone
 
 ROOT = "root@example.com"
 STRONG = "an unlikely green harbour"
@@ -32,12 +31,6 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-
-
-@pytest.fixture
-async def url(template: URL) -> AsyncIterator[URL]:
-    async with Clone(template) as url:
-        yield url
 
 
 @pytest.fixture

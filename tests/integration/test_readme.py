@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,9 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.support.process import POSTERN, ROOT, environment, started
-from tests.support.server import Clone
 
 SESSION = re.compile(r"## A first session.*?```sh\n(.*?)```.*?```json\n(.*?)```", re.DOTALL)
 MADE_ANEW = {"id", "created_at", "updated_at", "published_at", "request_id"}
-
-
-@pytest.fixture
-async def url(template: URL) -> AsyncIterator[URL]:
-    async with Clone(template) as url:
-        yield url
 
 
 def lasting(value: Any) -> Any:

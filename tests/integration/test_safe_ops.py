@@ -3,8 +3,6 @@
 import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +18,9 @@ from app.db.safe_ops import backfill
 from app.db.safe_ops.steps import Steps
 from tests.support.application import make_settings
 from tests.support.database import ask, plain
-from tests.support.revisions import KILLED, Revisions, on_change, open_transaction, until
+from tests.support.revisions import KILLED, Revisions, on_change, open_transaction, until, upgrade
 from tests.support.server import Clone
 
-DRIVERS = ["asyncpg", "psycopg"]
 SMILES = """
     safe_ops.add_check_not_valid("ck_posts_smile", "posts", "title <> ' :smile' AND body <> '(:x)'")
     safe_ops.add_index_concurrently("ix_posts_smile", "posts", ["title"], postgresql_where="title <> ' :smile'")
@@ -77,28 +74,6 @@ PSQL = "application_name = 'psql' AND datname = current_database()"
 VERSION = "SELECT version_num FROM alembic_version"
 
 
-@pytest.fixture
-def revisions(tmp_path: Path) -> Revisions:
-    return Revisions(tmp_path)
-
-
-@pytest.fixture
-async def url(template: URL) -> AsyncIterator[URL]:
-    async with Clone(template) as url:
-        yield url
-
-
-@pytest.fixture(params=DRIVERS)
-async def either(request: pytest.FixtureRequest, template: URL) -> AsyncIterator[URL]:
-    """A database of this test's own, once through each driver."""
-    async with Clone(template, driver=request.param) as url:
-        yield url
-
-
-async def upgrade(revisions: Revisions, url: URL, **options: Any) -> list[str]:
-    return await asyncio.to_thread(revisions.upgrade, url, **options)
-
-
 async def printed(revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], **values: Any) -> str:
     options = RunOptions(settings=make_settings(url, **values))
     await asyncio.to_thread(migrations.print_upgrade, url, "head", options, root=revisions.root)
@@ -111,19 +86,24 @@ async def pipe(sql: str, url: URL) -> "subprocess.CompletedProcess[str]":
     return await asyncio.to_thread(subprocess.run, command, input=sql, capture_output=True, text=True, check=False)
 
 
+async def brought(revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], way: str) -> None:
+    """The database to the newest revision: by running it, or by what `--sql` prints of it."""
+    if way == "run":
+        await upgrade(revisions, url)
+    else:
+        done = await pipe(await printed(revisions, url, capsys), url)
+        assert not done.returncode, done.stderr
+
+
 @pytest.mark.parametrize("way", ["run", "printed"])
 async def test_a_colon_in_a_revisions_sql_stays_a_colon(
-    revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
+    revisions: Revisions, live_url: URL, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
-    ask(either, POSTS.format(2))
-    ask(either, 'ALTER TABLE posts ADD "a :b" int DEFAULT 1')
+    ask(live_url, POSTS.format(2))
+    ask(live_url, 'ALTER TABLE posts ADD "a :b" int DEFAULT 1')
     revisions.add("smiles", SMILES)
-    if way == "run":
-        await upgrade(revisions, either)
-    else:
-        done = await pipe(await printed(revisions, either, capsys), either)
-        assert not done.returncode, done.stderr
-    ((check, index, bodies, is_required),) = ask(either, SMILED)
+    await brought(revisions, live_url, capsys, way)
+    ((check, index, bodies, is_required),) = ask(live_url, SMILED)
     assert "' :smile'" in check
     assert "'(:x)'" in check
     assert "' :smile'" in index
@@ -132,20 +112,16 @@ async def test_a_colon_in_a_revisions_sql_stays_a_colon(
 
 @pytest.mark.parametrize("way", ["run", "printed"])
 async def test_a_percent_sign_in_a_revisions_sql_stays_one(
-    revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
+    revisions: Revisions, live_url: URL, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
-    ask(either, POSTS.format(3))
+    ask(live_url, POSTS.format(3))
     revisions.add("percent", PERCENT)
-    if way == "run":
-        await upgrade(revisions, either)
-    else:
-        done = await pipe(await printed(revisions, either, capsys), either)
-        assert not done.returncode, done.stderr
-    assert ask(either, "SELECT word, rest, two FROM percents") == [("100%", 1, "%%")]
-    assert ask(either, "SELECT body FROM posts ORDER BY title") == [("0%",), ("0%",), ("0%",)]
+    await brought(revisions, live_url, capsys, way)
+    assert ask(live_url, "SELECT word, rest, two FROM percents") == [("100%", 1, "%%")]
+    assert ask(live_url, "SELECT body FROM posts ORDER BY title") == [("0%",), ("0%",), ("0%",)]
     assert (
         "'100%'::text"
-        in ask(either, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname ~ 'perce'")[0][0]
+        in ask(live_url, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname ~ 'perce'")[0][0]
     )
 
 
@@ -158,11 +134,7 @@ async def test_a_printed_backfill_does_what_runs(
         async with Clone(template) as url:
             ask(url, CO_AUTHORS)
             ask(url, POSTS.format(5))
-            if way == "run":
-                await upgrade(revisions, url)
-            else:
-                done = await pipe(await printed(revisions, url, capsys), url)
-                assert not done.returncode, done.stderr
+            await brought(revisions, url, capsys, way)
             outcomes += ask(url, FILLED)
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == [2] * 9
@@ -267,11 +239,7 @@ async def test_a_backfill_may_meet_any_name_of_a_column(
     ask(url, "INSERT INTO odd SELECT n, n, n, n FROM generate_series(1, 5) AS n")
     values = '{"name": "name + key_0", "last_key": "found", "Is :done": "last_key"}'
     revisions.add("odd", f'safe_ops.batched_backfill("odd", {values}, where="name > 1", key="key_0", batch=2)')
-    if way == "run":
-        await upgrade(revisions, url)
-    else:
-        done = await pipe(await printed(revisions, url, capsys), url)
-        assert not done.returncode, done.stderr
+    await brought(revisions, url, capsys, way)
     assert ask(url, 'SELECT sum(name), sum("Is :done") FROM odd') == [(29, 15)]
 
 
@@ -323,16 +291,12 @@ ODD_DONE = [(["ck_Ownertrue", "fk_Ownertrue"], ["Things_pkeytrue", "ix_Ownertrue
 
 @pytest.mark.parametrize("way", ["run", "printed"])
 async def test_every_helper_works_in_another_schema_and_with_capitals(
-    revisions: Revisions, either: URL, capsys: pytest.CaptureFixture[str], way: str
+    revisions: Revisions, live_url: URL, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
-    ask(either, ODD)
+    ask(live_url, ODD)
     revisions.add("odd", EVERY_HELPER)
-    if way == "run":
-        await upgrade(revisions, either)
-    else:
-        done = await pipe(await printed(revisions, either, capsys), either)
-        assert not done.returncode, done.stderr
-    assert ask(either, ODD_AFTER) == ODD_DONE
+    await brought(revisions, live_url, capsys, way)
+    assert ask(live_url, ODD_AFTER) == ODD_DONE
 
 
 async def test_what_is_done_in_another_schema_is_not_done_again(revisions: Revisions, url: URL) -> None:
@@ -425,16 +389,16 @@ async def test_a_not_null_that_was_left_half_done_is_finished(revisions: Revisio
     ],
 )
 async def test_another_object_of_the_same_name_is_not_taken_for_done(
-    revisions: Revisions, either: URL, there: str, call: str
+    revisions: Revisions, live_url: URL, there: str, call: str
 ) -> None:
-    ask(either, there)
+    ask(live_url, there)
     revisions.add("same", f"safe_ops.{call}")
     with pytest.raises(CommandError, match=r"there is another index|another constraint") as one:
-        await upgrade(revisions, either)
+        await upgrade(revisions, live_url)
     assert len(str(one.value).splitlines()) == 1
 
 
-async def test_the_same_object_is_taken_for_done(revisions: Revisions, either: URL) -> None:
+async def test_the_same_object_is_taken_for_done(revisions: Revisions, live_url: URL) -> None:
     body = """
         safe_ops.add_index_concurrently(
             "ix_done", "posts", [sa.text("lower(title)"), "body"], unique=True, postgresql_using="BTREE",
@@ -447,8 +411,8 @@ async def test_the_same_object_is_taken_for_done(revisions: Revisions, either: U
     """
     revisions.add("once", body)
     revisions.add("twice", body)
-    await upgrade(revisions, either)
-    assert ask(either, VERSION) == [("twice",)]
+    await upgrade(revisions, live_url)
+    assert ask(live_url, VERSION) == [("twice",)]
 
 
 async def test_a_constraint_is_validated_with_patience(revisions: Revisions, url: URL) -> None:
@@ -475,17 +439,17 @@ async def test_a_not_null_that_rows_still_break_is_not_taken_for_done(revisions:
 
 
 @pytest.mark.parametrize("name", ["ix_Posts.title", f"ix_{'ü' * 30}"])
-async def test_an_index_is_rebuilt_also_after_a_failure(revisions: Revisions, either: URL, name: str) -> None:
-    ask(either, f'CREATE INDEX "{name}" ON posts (title)')
-    before = ask(either, INDEXES)
+async def test_an_index_is_rebuilt_also_after_a_failure(revisions: Revisions, live_url: URL, name: str) -> None:
+    ask(live_url, f'CREATE INDEX "{name}" ON posts (title)')
+    before = ask(live_url, INDEXES)
     revisions.add("rebuild", f'safe_ops.reindex_concurrently("{name}")')
     for _ in range(2):
-        async with open_transaction(either, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
+        async with open_transaction(live_url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
             with pytest.raises(CommandError, match="statement timeout"):
-                await upgrade(revisions, either, migration_concurrent_timeout=0.2)
-    assert len(ask(either, INDEXES)) > len(before)
-    await upgrade(revisions, either)
-    after = ask(either, INDEXES)
+                await upgrade(revisions, live_url, migration_concurrent_timeout=0.2)
+    assert len(ask(live_url, INDEXES)) > len(before)
+    await upgrade(revisions, live_url)
+    after = ask(live_url, INDEXES)
     assert [index[0] for index in after] == [index[0] for index in before]
     assert [new for new, _ in set(after) - set(before)] == [name]
 
@@ -514,16 +478,16 @@ async def test_a_rebuild_waits_for_old_transactions_with_patience(revisions: Rev
 VIEW = 'CREATE MATERIALIZED VIEW "Counts" AS SELECT author_id, count(*) AS posts FROM posts GROUP BY 1 WITH NO DATA'
 
 
-async def test_a_view_is_refreshed_while_it_is_read(revisions: Revisions, either: URL) -> None:
-    ask(either, VIEW)
-    ask(either, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
+async def test_a_view_is_refreshed_while_it_is_read(revisions: Revisions, live_url: URL) -> None:
+    ask(live_url, VIEW)
+    ask(live_url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
     revisions.add("first", 'safe_ops.refresh_concurrently("Counts", schema="public")')
-    await upgrade(revisions, either)
-    ask(either, POSTS.format(3))
+    await upgrade(revisions, live_url)
+    ask(live_url, POSTS.format(3))
     revisions.add("second", 'safe_ops.refresh_concurrently("Counts", schema="public")')
-    async with open_transaction(either, 'SELECT count(*) FROM "Counts"'):
-        await upgrade(revisions, either)
-    assert ask(either, 'SELECT posts FROM "Counts"') == [(3,)]
+    async with open_transaction(live_url, 'SELECT count(*) FROM "Counts"'):
+        await upgrade(revisions, live_url)
+    assert ask(live_url, 'SELECT posts FROM "Counts"') == [(3,)]
 
 
 async def test_a_refresh_waits_for_another_with_patience(revisions: Revisions, url: URL) -> None:

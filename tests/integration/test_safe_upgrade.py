@@ -5,7 +5,6 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +27,7 @@ from app.db.migration_runner import RunOptions
 from app.db.safe_ops import backfill
 from app.db.safe_ops.steps import Steps
 from tests.support.application import SECRET, make_settings
-from tests.support.revisions import Revisions, execute, on_change, open_transaction, until
+from tests.support.revisions import Revisions, execute, on_change, open_transaction, until, upgrade
 from tests.support.server import Clone
 
 READ = "SELECT count(*) FROM posts"
@@ -47,21 +46,6 @@ WAITS_LONG = f"""
     WHERE datname = current_database() AND application_name = '{RUNNER}' AND wait_event_type = 'Lock'
       AND clock_timestamp() - query_start > interval '0.5 s'
 """
-
-
-@pytest.fixture
-def revisions(tmp_path: Path) -> Revisions:
-    return Revisions(tmp_path)
-
-
-@pytest.fixture
-async def url(template: URL) -> AsyncIterator[URL]:
-    async with Clone(template) as url:
-        yield url
-
-
-async def upgrade(revisions: Revisions, url: URL, **options: Any) -> list[str]:
-    return await asyncio.to_thread(revisions.upgrade, url, **options)
 
 
 async def spoken(said: list[str], words: str) -> None:

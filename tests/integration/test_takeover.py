@@ -36,7 +36,7 @@ async def ada(app: FastAPI, save: Save) -> User:
     return user
 
 
-async def set_password_by_link(client: httpx2.AsyncClient, save: Save, world: World) -> httpx2.Response:
+async def set_password_by_link(client: httpx2.AsyncClient, world: World) -> httpx2.Response:
     return await client.post(f"{AUTH}/password/reset/confirm", json={"token": world.set_password, "password": NEW})
 
 
@@ -53,7 +53,7 @@ async def test_whoever_made_the_account_is_out_once_its_address_sets_a_password(
     others = await with_key(save, world.other, *Scope)
     assert (await visitor.get(ME, headers=key)).status_code == 200
 
-    assert (await set_password_by_link(visitor, save, world)).status_code == 204
+    assert (await set_password_by_link(visitor, world)).status_code == 204
 
     assert (await visitor.get(ME, headers=key)).status_code == 401
     assert (await visitor.get(ME, headers=others)).status_code == 200

@@ -92,6 +92,11 @@ class Revisions:
         return (self.root / f"{process.pid}.said").read_text().splitlines()
 
 
+async def upgrade(revisions: Revisions, url: URL, **options: Any) -> list[str]:
+    """What the run said; the event loop goes on meanwhile."""
+    return await asyncio.to_thread(revisions.upgrade, url, **options)
+
+
 def _upgrade(root: Path, url: str, die_before: int | None) -> None:
     def die(number: int, _statement: str) -> None:
         if number == die_before:
