@@ -29,7 +29,7 @@ test: $(READY) ## Run every test on a real PostgreSQL, with the coverage gate
 check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy app alembic/env.py
+	$(BIN)/mypy app alembic/env.py packages/*/src
 	$(BIN)/lint-imports
 	$(BIN)/postern db gate
 
@@ -56,9 +56,9 @@ clean: ## Remove the environment and every cache; .data stays
 	@command -v $(UV) >/dev/null 2>&1 || { echo "Installing uv into .uv/"; \
 		$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt; }
 
-$(READY): requirements-dev.txt pyproject.toml | .uv-ready
+$(READY): requirements-dev.txt pyproject.toml $(wildcard packages/*/pyproject.toml) | .uv-ready
 	@echo "Creating the environment in .venv/"
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/pgfolder --editable packages/safestep
 	@touch $(READY)

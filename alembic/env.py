@@ -5,6 +5,9 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
+from pgfolder.server import EmbeddedPostgresError
+from safestep.migrations import runner as migration_runner  # imports every model, so that the metadata is complete
+from safestep.migrations.runner import RunOptions
 from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,9 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
-from app.db import migration_runner, models  # imports every model, so that the metadata is complete
-from app.db.embedded import EmbeddedPostgresError
-from app.db.migration_runner import RunOptions
+from app.db import models
 from app.db.provision import database_url
 from app.db.session import connect_args
 

@@ -19,23 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from safestep.gate import execute
+from safestep.rehearsal import place
+from safestep.rehearsal.fill import fill
+from safestep.rehearsal.run import migrate
 from sqlalchemy.engine import URL
 
-from app.db.gate import execute
-from app.db.rehearsal import place
-from app.db.rehearsal.fill import fill
-from app.db.rehearsal.run import migrate
 from tests.support.rehearsals import LANGUAGE, NAIVE, Outcome, Project, copied, finish, start
 
-# The same changes by the helpers of `app.db.safe_ops`.
+# The same changes by the helpers of `safestep.steps`.
 SAFE = {
-    "safe: create index": "safe_ops.add_index_concurrently('ix_posts_title', 'posts', ['title'])",
-    "safe: set not null": "safe_ops.set_not_null_safely('posts', 'language')",
+    "safe: create index": "safestep.add_index_concurrently('ix_posts_title', 'posts', ['title'])",
+    "safe: set not null": "safestep.set_not_null_safely('posts', 'language')",
     "safe: foreign key": (
-        "safe_ops.add_foreign_key_not_valid('fk_posts_owner', 'posts', 'users', ['author_id'], ['id']); "
-        "safe_ops.validate_constraint('fk_posts_owner', 'posts')"
+        "safestep.add_foreign_key_not_valid('fk_posts_owner', 'posts', 'users', ['author_id'], ['id']); "
+        "safestep.validate_constraint('fk_posts_owner', 'posts')"
     ),
-    "safe: backfill": "safe_ops.batched_backfill('posts', {'language': \"'de'\"})",
+    "safe: backfill": "safestep.batched_backfill('posts', {'language': \"'de'\"})",
 }
 # With a transaction that has read the table and stays open for a minute, for which the lock has to wait.
 BLOCKED = "add column, blocked for 60 s"
@@ -105,7 +105,7 @@ def block(process: subprocess.Popen[str], url: URL) -> None:
 
 def add(project: Project, form: str) -> None:
     if form in SAFE:
-        project.add_steps(form.replace("safe: ", "safe "), "from app.db import safe_ops", SAFE[form])
+        project.add_steps(form.replace("safe: ", "safe "), "import safestep", SAFE[form])
     else:
         project.add(form, (NAIVE | QUICK)[form.partition(",")[0]])
 

@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 
 import psycopg
 from argon2 import PasswordHasher
+from pgfolder.server import EmbeddedPostgres
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import load_settings
-from app.db import migrations
-from app.db.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "a quiet green harbour"  # noqa: S105 - of accounts that live as long as the measurement

@@ -5,14 +5,15 @@ from typing import NoReturn
 
 import typer
 from alembic.util import CommandError
+from pgfolder.server import EmbeddedPostgresError
+from safestep.cli import db
+from safestep.drift.schema import SchemaUnreadable
 from sqlalchemy.exc import ProgrammingError
 
-from app.cli import db, imports, serve, users
+from app.cli import imports, serve, users
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
-from app.db.embedded import EmbeddedPostgresError
 from app.db.errors import sqlstate
-from app.db.schema import SchemaUnreadable
 
 UNDEFINED = ("42P01", "42703")  # a table, a column
 

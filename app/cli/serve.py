@@ -11,6 +11,7 @@ import structlog
 import typer
 import uvicorn
 from alembic.util import CommandError
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
@@ -19,7 +20,6 @@ from app.api.protocol import ProblemProtocol
 from app.core.config import Settings, load_settings
 from app.core.errors import DomainError
 from app.core.logs import configure_logging
-from app.db import migrations
 from app.db.provision import ready_database_url
 
 log = structlog.get_logger()

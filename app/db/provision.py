@@ -8,12 +8,12 @@ import structlog
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from anyio import to_thread
+from pgfolder.server import EmbeddedPostgres
+from safestep.migrations import commands as migrations
+from safestep.migrations.runner import RunOptions
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import Settings
-from app.db import migrations
-from app.db.embedded import EmbeddedPostgres
-from app.db.migration_runner import RunOptions
 
 DATABASE = "postern"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pgfolder.server import EmbeddedPostgres, EmbeddedPostgresError
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
 
-from app.db import migrations
-from app.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
 from tests.support.database import ask

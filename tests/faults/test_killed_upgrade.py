@@ -7,24 +7,24 @@ from typing import Any
 
 import pytest
 from alembic.util import CommandError
+from safestep.drift.schema import schema_of
+from safestep.migrations.lock import RUNNER
 from sqlalchemy.engine import URL
 
-from app.db.migration_lock import RUNNER
-from app.db.schema import schema_of
 from tests.support.database import ask
 from tests.support.revisions import KILLED, Revisions, execute, on_change, open_transaction, until
 from tests.support.server import Clone
 
 EVERY_HELPER = """
-    safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"], postgresql_where=sa.text("title <> ''"))
-    safe_ops.add_index_concurrently("uq_posts_reviewer_id_id", "posts", ["reviewer_id", "id"], unique=True)
-    safe_ops.add_foreign_key_not_valid("fk_posts_reviewer_id_users", "posts", "users", ["reviewer_id"], ["id"])
-    safe_ops.validate_constraint("fk_posts_reviewer_id_users", "posts")
-    safe_ops.batched_backfill(
+    safestep.add_index_concurrently("ix_posts_title", "posts", ["title"], postgresql_where=sa.text("title <> ''"))
+    safestep.add_index_concurrently("uq_posts_reviewer_id_id", "posts", ["reviewer_id", "id"], unique=True)
+    safestep.add_foreign_key_not_valid("fk_posts_reviewer_id_users", "posts", "users", ["reviewer_id"], ["id"])
+    safestep.validate_constraint("fk_posts_reviewer_id_users", "posts")
+    safestep.batched_backfill(
         "posts", {"title": "title || '!'", "reviewer_id": "author_id"}, where="body <> 'a:b'", batch=2, pause=0
     )
-    safe_ops.set_not_null_safely("posts", "slug")
-    safe_ops.drop_index_concurrently("ix_posts_drafts", "posts")
+    safestep.set_not_null_safely("posts", "slug")
+    safestep.drop_index_concurrently("ix_posts_drafts", "posts")
     op.add_column("users", sa.Column("nickname", sa.Text()))
 """
 ROWS = """
@@ -114,7 +114,7 @@ async def test_a_terminated_backend_is_one_line_and_made_good_by_the_next_run(
 
 async def test_an_index_build_whose_process_was_killed_is_ended_and_done_again(template: URL, tmp_path: Path) -> None:
     revisions = Revisions(tmp_path)
-    revisions.add("slow", 'safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"])')
+    revisions.add("slow", 'safestep.add_index_concurrently("ix_posts_title", "posts", ["title"])')
     said: list[str] = []
     async with Clone(template) as url:
         async with open_transaction(url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):

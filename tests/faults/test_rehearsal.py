@@ -10,15 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from safestep.gate import execute
+from safestep.migrations import commands as migrations
+from safestep.rehearsal.errors import RehearsalError
+from safestep.rehearsal.journal import Journal, prepare
+from safestep.rehearsal.place import scratch_database
+from safestep.rehearsal.plan import git
+from safestep.rehearsal.watch import ROLE
 from sqlalchemy.engine import URL
 
-from app.db import migrations
-from app.db.gate import execute
-from app.db.rehearsal.errors import RehearsalError
-from app.db.rehearsal.journal import Journal, prepare
-from app.db.rehearsal.place import scratch_database
-from app.db.rehearsal.plan import git
-from app.db.rehearsal.watch import ROLE
 from tests.support.rehearsals import LANGUAGE, NAIVE, Project, copied, finish, rehearse, start
 from tests.support.server import Clone
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from safestep.drift.schema import difference, schema_of
+from safestep.steps.backfill import CREATE_POSITIONS
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner, Result
 
 from app.cli.main import app
-from app.db.safe_ops.backfill import CREATE_POSITIONS
-from app.db.schema import difference, schema_of
 from tests.support.database import ask, plain
 from tests.support.server import Clone
 

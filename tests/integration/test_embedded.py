@@ -16,17 +16,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pgfolder import cluster as embedded_cluster
+from pgfolder.server import EmbeddedPostgres, EmbeddedPostgresError, binary
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db import embedded_cluster
-from app.db.embedded import EmbeddedPostgres, EmbeddedPostgresError, binary
-
 HOLDER = """
 import signal, sys
 from pathlib import Path
-from app.db.embedded import EmbeddedPostgres
+from pgfolder.server import EmbeddedPostgres
 
 signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
 with EmbeddedPostgres(Path(sys.argv[1]), options={"fsync": "off"}) as postgres:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safestep.gate import execute
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -15,7 +16,6 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from app.cli.main import run as main
-from app.db.gate import execute
 from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
 from tests.support.server import Clone

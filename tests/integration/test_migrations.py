@@ -15,16 +15,17 @@ import pytest
 import typer
 from alembic.config import main as alembic_main
 from alembic.script import ScriptDirectory
+from pgfolder.server import binary
+from safestep import gate
+from safestep.drift.schema import SchemaUnreadable, schema_of
+from safestep.gate import GateClosed, Scratch
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ProgrammingError
 from typer.testing import CliRunner
 
 from app.cli import main
 from app.cli.main import app, run
-from app.db import gate, migrations
-from app.db.embedded import binary
-from app.db.gate import GateClosed, Scratch
-from app.db.schema import SchemaUnreadable, schema_of
 from tests.support.laws import ROOT
 from tests.support.revisions import Revisions
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pgfolder.server import binary
+from safestep.gate import execute
+from safestep.rehearsal.dump import restore
+from safestep.rehearsal.errors import RehearsalError
 from sqlalchemy.engine import URL
 
-from app.db.embedded import binary
-from app.db.gate import execute
-from app.db.rehearsal.dump import restore
-from app.db.rehearsal.errors import RehearsalError
 from tests.support.database import ask, plain
 from tests.support.server import Clone
 

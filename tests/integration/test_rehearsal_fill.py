@@ -1,9 +1,9 @@
 """Rows for a rehearsal: every kind of column, key and constraint, and what is said of a table that can't be filled."""
 
 import pytest
+from safestep.rehearsal.fill import Filled, fill
 from sqlalchemy.engine import URL
 
-from app.db.rehearsal.fill import Filled, fill
 from tests.support.database import ask, count
 
 KINDS = """

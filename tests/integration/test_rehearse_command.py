@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from app.cli.main import app
-from app.db import migrations
 from tests.support.rehearsals import finish, rehearse, start
 from tests.support.server import Clone
 

@@ -7,25 +7,25 @@ from typing import Any
 
 import pytest
 from alembic.util import CommandError
+from pgfolder.server import binary
+from safestep.migrations import commands as migrations
+from safestep.migrations.lock import RUNNER
+from safestep.migrations.runner import RunOptions
+from safestep.steps import backfill
+from safestep.steps.steps import Steps
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 
-from app.db import migrations
-from app.db.embedded import binary
-from app.db.migration_lock import RUNNER
-from app.db.migration_runner import RunOptions
-from app.db.safe_ops import backfill
-from app.db.safe_ops.steps import Steps
 from tests.support.application import make_settings
 from tests.support.database import ask, plain
 from tests.support.revisions import KILLED, Revisions, on_change, open_transaction, until, upgrade
 from tests.support.server import Clone
 
 SMILES = """
-    safe_ops.add_check_not_valid("ck_posts_smile", "posts", "title <> ' :smile' AND body <> '(:x)'")
-    safe_ops.add_index_concurrently("ix_posts_smile", "posts", ["title"], postgresql_where="title <> ' :smile'")
-    safe_ops.batched_backfill("posts", {"body": "' :was'"}, where="body = ' :is'")
-    safe_ops.set_not_null_safely("posts", "a :b")
+    safestep.add_check_not_valid("ck_posts_smile", "posts", "title <> ' :smile' AND body <> '(:x)'")
+    safestep.add_index_concurrently("ix_posts_smile", "posts", ["title"], postgresql_where="title <> ' :smile'")
+    safestep.batched_backfill("posts", {"body": "' :was'"}, where="body = ' :is'")
+    safestep.set_not_null_safely("posts", "a :b")
 """
 SMILED = """
     SELECT pg_get_constraintdef((SELECT oid FROM pg_constraint WHERE conname = 'ck_posts_smile')),
@@ -48,14 +48,14 @@ CO_AUTHORS = """
     INSERT INTO co_authorships (post_id, user_id, position) SELECT post.id, person.id, 1 FROM post, person
 """
 PERCENT = """
-    safe_ops.add_check_not_valid("ck_posts_percent", "posts", "title <> '100%'")
-    safe_ops.batched_backfill("posts", {"body": "(length(body) % 2)::text || '%'"}, batch=2)
+    safestep.add_check_not_valid("ck_posts_percent", "posts", "title <> '100%'")
+    safestep.batched_backfill("posts", {"body": "(length(body) % 2)::text || '%'"}, batch=2)
     op.execute("CREATE TABLE percents AS SELECT '100%'::text AS word, 5 % 2 AS rest, '%%' AS two")
 """
 # Not idempotent on purpose: a row that is changed twice shows.
 FILLS = """
-    safe_ops.batched_backfill("co_authorships", {"position": "position + 1"}, key=["post_id", "user_id"], batch=4)
-    safe_ops.batched_backfill("posts", {"body": "body || '$'"}, where="title <> '2'", batch=2, pause=0)
+    safestep.batched_backfill("co_authorships", {"position": "position + 1"}, key=["post_id", "user_id"], batch=4)
+    safestep.batched_backfill("posts", {"body": "body || '$'"}, where="title <> '2'", batch=2, pause=0)
 """
 FILLED = """
     SELECT (SELECT array_agg(position) FROM co_authorships), (SELECT array_agg(body ORDER BY title) FROM posts),
@@ -177,7 +177,7 @@ async def test_a_printed_backfill_that_was_ended_goes_on_where_it_was(
 async def test_a_printed_backfill_may_take_longer_than_a_statement(
     revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    revisions.add("fill", 'safe_ops.batched_backfill("posts", {"body": "1"}, batch=1, pause=0.1)')
+    revisions.add("fill", 'safestep.batched_backfill("posts", {"body": "1"}, batch=1, pause=0.1)')
     ask(url, POSTS.format(5))
     done = await pipe(await printed(revisions, url, capsys, migration_statement_timeout=0.2), url)
     assert not done.returncode, done.stderr
@@ -186,7 +186,7 @@ async def test_a_printed_backfill_may_take_longer_than_a_statement(
 async def test_a_printed_revision_is_not_recorded_after_a_step_that_failed(
     revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    revisions.add("unique", 'safe_ops.add_index_concurrently("uq_posts_body", "posts", ["body"], unique=True)')
+    revisions.add("unique", 'safestep.add_index_concurrently("uq_posts_body", "posts", ["body"], unique=True)')
     ask(url, POSTS.format(3))
     before = ask(url, VERSION)
     done = await pipe(await printed(revisions, url, capsys), url)
@@ -199,7 +199,7 @@ async def test_a_printed_revision_is_not_recorded_after_a_step_that_failed(
 async def test_two_backfills_that_say_the_same_both_run(
     revisions: Revisions, url: URL, capsys: pytest.CaptureFixture[str], way: str
 ) -> None:
-    fill = 'safe_ops.batched_backfill("posts", {"body": "body || 2"}, batch=2, pause=0)'
+    fill = 'safestep.batched_backfill("posts", {"body": "body || 2"}, batch=2, pause=0)'
     revisions.add("twice", f"{fill}\n{fill}")
     revisions.add("again", fill)
     revisions.add("nothing", "pass")
@@ -226,7 +226,7 @@ async def test_two_backfills_that_say_the_same_both_run(
 async def test_a_backfill_along_a_column_that_cannot_lead_it_is_refused(
     revisions: Revisions, url: URL, call: str, reason: str
 ) -> None:
-    revisions.add("wrong", f"safe_ops.batched_backfill({call})")
+    revisions.add("wrong", f"safestep.batched_backfill({call})")
     with pytest.raises(CommandError, match=reason):
         await upgrade(revisions, url)
 
@@ -238,7 +238,7 @@ async def test_a_backfill_may_meet_any_name_of_a_column(
     ask(url, 'CREATE TABLE odd (key_0 int PRIMARY KEY, name int, last_key int, found int, "Is :done" int DEFAULT 1)')
     ask(url, "INSERT INTO odd SELECT n, n, n, n FROM generate_series(1, 5) AS n")
     values = '{"name": "name + key_0", "last_key": "found", "Is :done": "last_key"}'
-    revisions.add("odd", f'safe_ops.batched_backfill("odd", {values}, where="name > 1", key="key_0", batch=2)')
+    revisions.add("odd", f'safestep.batched_backfill("odd", {values}, where="name > 1", key="key_0", batch=2)')
     await brought(revisions, url, capsys, way)
     assert ask(url, 'SELECT sum(name), sum("Is :done") FROM odd') == [(29, 15)]
 
@@ -250,7 +250,7 @@ async def test_a_backfill_rests_as_long_as_a_slow_batch_took(
     monkeypatch.setattr(Steps, "sleep", lambda _steps, seconds: rests.append(seconds))
     ask(url, POSTS.format(3))
     slow = '{"body": "pg_sleep(0.15)::text"}'
-    revisions.add("slow", f'safe_ops.batched_backfill("posts", {slow}, batch=2, pause=0.01)')
+    revisions.add("slow", f'safestep.batched_backfill("posts", {slow}, batch=2, pause=0.01)')
     await upgrade(revisions, url)
     assert 0.3 < rests[0] < 5
     assert rests[1] == 0
@@ -266,17 +266,17 @@ ODD = """
 """
 EVERY_HELPER = """
     there = {"schema": "App"}
-    safe_ops.add_index_concurrently("ix_Owner", "Things", ["Owner"], **there)
-    safe_ops.add_foreign_key_not_valid(
+    safestep.add_index_concurrently("ix_Owner", "Things", ["Owner"], **there)
+    safestep.add_foreign_key_not_valid(
         "fk_Owner", "Things", "Owners", ["Owner"], ["Id"], referred_schema="App", ondelete="cascade", **there
     )
-    safe_ops.validate_constraint("fk_Owner", "Things", **there)
-    safe_ops.add_check_not_valid("ck_Owner", "Things", '"Owner" > 0', **there)
-    safe_ops.validate_constraint("ck_Owner", "Things", **there)
-    safe_ops.batched_backfill("Things", {"note": "note || 'x'"}, key="Id", batch=2, pause=0, **there)
-    safe_ops.set_not_null_safely("Things", "Owner", **there)
-    safe_ops.add_index_concurrently("ix_gone", "Things", ["note"], **there)
-    safe_ops.drop_index_concurrently("ix_gone", "Things", **there)
+    safestep.validate_constraint("fk_Owner", "Things", **there)
+    safestep.add_check_not_valid("ck_Owner", "Things", '"Owner" > 0', **there)
+    safestep.validate_constraint("ck_Owner", "Things", **there)
+    safestep.batched_backfill("Things", {"note": "note || 'x'"}, key="Id", batch=2, pause=0, **there)
+    safestep.set_not_null_safely("Things", "Owner", **there)
+    safestep.add_index_concurrently("ix_gone", "Things", ["note"], **there)
+    safestep.drop_index_concurrently("ix_gone", "Things", **there)
 """
 ODD_AFTER = """
     SELECT (SELECT array_agg(conname || convalidated ORDER BY conname COLLATE "C") FROM pg_constraint
@@ -312,7 +312,7 @@ async def test_what_is_done_in_another_schema_is_not_done_again(revisions: Revis
 
 async def test_an_index_of_another_schema_that_was_left_invalid_is_built_again(revisions: Revisions, url: URL) -> None:
     ask(url, ODD)
-    revisions.add("odd", 'safe_ops.add_index_concurrently("ix_Owner", "Things", ["Owner"], schema="App")')
+    revisions.add("odd", 'safestep.add_index_concurrently("ix_Owner", "Things", ["Owner"], schema="App")')
     async with open_transaction(url, 'LOCK TABLE "App"."Things" IN ROW EXCLUSIVE MODE'):
         with pytest.raises(CommandError, match="statement timeout"):
             await upgrade(revisions, url, migration_concurrent_timeout=0.2)
@@ -326,7 +326,7 @@ async def test_a_not_null_that_was_left_half_done_is_finished(revisions: Revisio
     column = "ü" * 25
     ask(url, f'ALTER TABLE posts ADD "{column}" int')
     ask(url, POSTS.format(1))
-    revisions.add("required", f'safe_ops.set_not_null_safely("posts", "{column}")')
+    revisions.add("required", f'safestep.set_not_null_safely("posts", "{column}")')
     with pytest.raises(IntegrityError):
         await upgrade(revisions, url)
     ask(url, f'UPDATE posts SET "{column}" = 1')
@@ -392,7 +392,7 @@ async def test_another_object_of_the_same_name_is_not_taken_for_done(
     revisions: Revisions, live_url: URL, there: str, call: str
 ) -> None:
     ask(live_url, there)
-    revisions.add("same", f"safe_ops.{call}")
+    revisions.add("same", f"safestep.{call}")
     with pytest.raises(CommandError, match=r"there is another index|another constraint") as one:
         await upgrade(revisions, live_url)
     assert len(str(one.value).splitlines()) == 1
@@ -400,14 +400,14 @@ async def test_another_object_of_the_same_name_is_not_taken_for_done(
 
 async def test_the_same_object_is_taken_for_done(revisions: Revisions, live_url: URL) -> None:
     body = """
-        safe_ops.add_index_concurrently(
+        safestep.add_index_concurrently(
             "ix_done", "posts", [sa.text("lower(title)"), "body"], unique=True, postgresql_using="BTREE",
             postgresql_where=sa.text("title > ''"), postgresql_include=["slug"],
         )
-        safe_ops.add_foreign_key_not_valid(
+        safestep.add_foreign_key_not_valid(
             "fk_done", "co_authorships", "users", ["user_id"], ["id"], ondelete="Restrict", onupdate="CASCADE"
         )
-        safe_ops.add_check_not_valid("ck_done", "posts", "title > ''")
+        safestep.add_check_not_valid("ck_done", "posts", "title > ''")
     """
     revisions.add("once", body)
     revisions.add("twice", body)
@@ -417,7 +417,7 @@ async def test_the_same_object_is_taken_for_done(revisions: Revisions, live_url:
 
 async def test_a_constraint_is_validated_with_patience(revisions: Revisions, url: URL) -> None:
     ask(url, "ALTER TABLE posts ADD CONSTRAINT ck_posts_title CHECK (title <> 'x') NOT VALID")
-    revisions.add("validate", 'safe_ops.validate_constraint("ck_posts_title", "posts")')
+    revisions.add("validate", 'safestep.validate_constraint("ck_posts_title", "posts")')
     async with open_transaction(url, "LOCK TABLE posts IN SHARE UPDATE EXCLUSIVE MODE"):
         upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
         await until(url, WAITS_LONG)
@@ -430,7 +430,7 @@ async def test_a_not_null_that_rows_still_break_is_not_taken_for_done(revisions:
         pytest.skip("before PostgreSQL 18 there is none")
     ask(url, POSTS.format(1))
     ask(url, "ALTER TABLE posts ADD CONSTRAINT nn_posts_slug NOT NULL slug NOT VALID")
-    revisions.add("required", 'safe_ops.set_not_null_safely("posts", "slug")')
+    revisions.add("required", 'safestep.set_not_null_safely("posts", "slug")')
     with pytest.raises(IntegrityError):
         await upgrade(revisions, url)
     ask(url, "UPDATE posts SET slug = title")
@@ -442,7 +442,7 @@ async def test_a_not_null_that_rows_still_break_is_not_taken_for_done(revisions:
 async def test_an_index_is_rebuilt_also_after_a_failure(revisions: Revisions, live_url: URL, name: str) -> None:
     ask(live_url, f'CREATE INDEX "{name}" ON posts (title)')
     before = ask(live_url, INDEXES)
-    revisions.add("rebuild", f'safe_ops.reindex_concurrently("{name}")')
+    revisions.add("rebuild", f'safestep.reindex_concurrently("{name}")')
     for _ in range(2):
         async with open_transaction(live_url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
             with pytest.raises(CommandError, match="statement timeout"):
@@ -456,19 +456,19 @@ async def test_an_index_is_rebuilt_also_after_a_failure(revisions: Revisions, li
 
 async def test_the_leftovers_of_another_index_stay(revisions: Revisions, url: URL) -> None:
     ask(url, "CREATE INDEX ix_a ON posts (title)")
-    revisions.add("other", 'safe_ops.reindex_concurrently("ix_a")')
+    revisions.add("other", 'safestep.reindex_concurrently("ix_a")')
     async with open_transaction(url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
         with pytest.raises(CommandError, match="statement timeout"):
             await upgrade(revisions, url, migration_concurrent_timeout=0.2)
     ask(url, "CREATE INDEX ix_ab ON posts (title)")
     (revisions.root / "alembic" / "versions" / "other.py").unlink()
-    revisions.add("rebuild", 'safe_ops.reindex_concurrently("ix_ab")')
+    revisions.add("rebuild", 'safestep.reindex_concurrently("ix_ab")')
     await upgrade(revisions, url)
     assert [name for name, *_ in ask(url, INDEXES) if "_cc" in name] == ["ix_a_ccnew"]
 
 
 async def test_a_rebuild_waits_for_old_transactions_with_patience(revisions: Revisions, url: URL) -> None:
-    revisions.add("rebuild", 'safe_ops.reindex_concurrently("ix_posts_drafts")')
+    revisions.add("rebuild", 'safestep.reindex_concurrently("ix_posts_drafts")')
     async with open_transaction(url, "LOCK TABLE posts IN ROW EXCLUSIVE MODE"):
         upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
         await until(url, WAITS_LONG)
@@ -481,10 +481,10 @@ VIEW = 'CREATE MATERIALIZED VIEW "Counts" AS SELECT author_id, count(*) AS posts
 async def test_a_view_is_refreshed_while_it_is_read(revisions: Revisions, live_url: URL) -> None:
     ask(live_url, VIEW)
     ask(live_url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
-    revisions.add("first", 'safe_ops.refresh_concurrently("Counts", schema="public")')
+    revisions.add("first", 'safestep.refresh_concurrently("Counts", schema="public")')
     await upgrade(revisions, live_url)
     ask(live_url, POSTS.format(3))
-    revisions.add("second", 'safe_ops.refresh_concurrently("Counts", schema="public")')
+    revisions.add("second", 'safestep.refresh_concurrently("Counts", schema="public")')
     async with open_transaction(live_url, 'SELECT count(*) FROM "Counts"'):
         await upgrade(revisions, live_url)
     assert ask(live_url, 'SELECT posts FROM "Counts"') == [(3,)]
@@ -493,7 +493,7 @@ async def test_a_view_is_refreshed_while_it_is_read(revisions: Revisions, live_u
 async def test_a_refresh_waits_for_another_with_patience(revisions: Revisions, url: URL) -> None:
     ask(url, VIEW.replace("NO DATA", "DATA"))
     ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
-    revisions.add("refresh", 'safe_ops.refresh_concurrently("Counts")')
+    revisions.add("refresh", 'safestep.refresh_concurrently("Counts")')
     async with open_transaction(url, 'REFRESH MATERIALIZED VIEW CONCURRENTLY "Counts"'):
         upgrading = asyncio.create_task(upgrade(revisions, url, migration_attempts=1))
         await until(url, WAITS_LONG)
@@ -505,7 +505,7 @@ async def test_rebuilding_and_refreshing_are_printed(
 ) -> None:
     ask(url, VIEW.replace("NO DATA", "DATA"))
     ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
-    revisions.add("both", 'safe_ops.reindex_concurrently("uq_counts")\nsafe_ops.refresh_concurrently("Counts")')
+    revisions.add("both", 'safestep.reindex_concurrently("uq_counts")\nsafestep.refresh_concurrently("Counts")')
     sql = await printed(revisions, url, capsys)
     assert "REINDEX INDEX CONCURRENTLY uq_counts;" in sql
     assert 'REFRESH MATERIALIZED VIEW CONCURRENTLY "Counts";' in sql
@@ -518,7 +518,7 @@ async def test_a_rebuild_and_a_refresh_that_were_killed_before_they_were_recorde
 ) -> None:
     ask(url, VIEW.replace("NO DATA", "DATA"))
     ask(url, 'CREATE UNIQUE INDEX uq_counts ON "Counts" (author_id)')
-    revisions.add("both", 'safe_ops.reindex_concurrently("uq_counts")\nsafe_ops.refresh_concurrently("Counts")')
+    revisions.add("both", 'safestep.reindex_concurrently("uq_counts")\nsafestep.refresh_concurrently("Counts")')
     process = revisions.upgrade_in_process(url, die_before=0)
     await asyncio.to_thread(process.join)
     assert process.exitcode == KILLED
@@ -534,6 +534,6 @@ async def test_a_rebuild_and_a_refresh_that_were_killed_before_they_were_recorde
     ],
 )
 async def test_what_is_not_there_is_named(revisions: Revisions, url: URL, call: str, reason: str) -> None:
-    revisions.add("wrong", f"safe_ops.{call}")
+    revisions.add("wrong", f"safestep.{call}")
     with pytest.raises(CommandError, match=reason):
         await upgrade(revisions, url)

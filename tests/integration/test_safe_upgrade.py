@@ -11,28 +11,29 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.util import CommandError
+from safestep.cli import db
+from safestep.migrations import commands as migrations
+from safestep.migrations import lock as migration_lock
+from safestep.migrations.lock import KEY, LOCK_HOLDER, RUNNER
+from safestep.migrations.plan import Phase
+from safestep.migrations.runner import RunOptions
+from safestep.steps import backfill
+from safestep.steps.steps import Steps
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from typer.testing import CliRunner, Result
 
-from app.cli import db
 from app.cli.main import app as cli
 from app.core.errors import InvalidSettings
-from app.db import migration_lock, migrations
-from app.db.migration_lock import KEY, LOCK_HOLDER, RUNNER
-from app.db.migration_plan import Phase
-from app.db.migration_runner import RunOptions
-from app.db.safe_ops import backfill
-from app.db.safe_ops.steps import Steps
 from tests.support.application import SECRET, make_settings
 from tests.support.revisions import Revisions, execute, on_change, open_transaction, until, upgrade
 from tests.support.server import Clone
 
 READ = "SELECT count(*) FROM posts"
 ADD_COLUMN = 'op.add_column("posts", sa.Column("extra", sa.Text()))'
-ADD_INDEX = 'safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"])'
+ADD_INDEX = 'safestep.add_index_concurrently("ix_posts_title", "posts", ["title"])'
 HAS_COLUMN = "SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = 'posts'::regclass AND attname = 'extra'"
 HAS_INDEX = "SELECT count(*) = 1 FROM pg_index WHERE indexrelid = to_regclass('ix_posts_title') AND indisvalid"
 SESSIONS = "SELECT count(*) = {} FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{}'"
@@ -248,7 +249,7 @@ async def test_attempts_count_for_one_revision(revisions: Revisions, url: URL, s
 async def test_a_migration_goes_on_as_soon_as_nobody_is_in_its_way(
     revisions: Revisions, url: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.db.migration_retry.random.uniform", lambda *_: 6000)
+    monkeypatch.setattr("safestep.migrations.retry.random.uniform", lambda *_: 6000)
     revisions.add("column", ADD_COLUMN)
     said: list[str] = []
     async with open_transaction(url, READ):
@@ -391,11 +392,11 @@ async def test_the_printed_sql_is_what_runs(revisions: Revisions, url: URL, caps
     revisions.add(
         "helpers",
         """
-        safe_ops.add_check_not_valid("ck_posts_title", "posts", "title <> 'a:b'")
-        safe_ops.validate_constraint("ck_posts_title", "posts")
-        safe_ops.set_not_null_safely("posts", "slug")
-        safe_ops.drop_index_concurrently("ix_posts_drafts", "posts")
-        safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"])
+        safestep.add_check_not_valid("ck_posts_title", "posts", "title <> 'a:b'")
+        safestep.validate_constraint("ck_posts_title", "posts")
+        safestep.set_not_null_safely("posts", "slug")
+        safestep.drop_index_concurrently("ix_posts_drafts", "posts")
+        safestep.add_index_concurrently("ix_posts_title", "posts", ["title"])
         op.create_table("extras", sa.Column("id", sa.Uuid(), primary_key=True))
         """,
     )
@@ -439,7 +440,7 @@ async def test_one_revisions_timeouts_are_not_the_next_ones(revisions: Revisions
     assert await execute(url, "SELECT value FROM seen") == ("200ms",)
 
 
-@pytest.mark.parametrize("helper", [ADD_INDEX, 'safe_ops.batched_backfill("posts", {"slug": "title"})'])
+@pytest.mark.parametrize("helper", [ADD_INDEX, 'safestep.batched_backfill("posts", {"slug": "title"})'])
 async def test_a_helper_leaves_the_timeouts_as_they_were(revisions: Revisions, url: URL, helper: str) -> None:
     look = "op.execute(\"CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS value\")"
     revisions.add("both", f"{helper}\n{look}")
@@ -456,10 +457,10 @@ def test_a_lock_timeout_that_is_none_is_refused(timeout: float) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ('safe_ops.validate_constraint("ck_none", "posts")', "posts has no constraint 'ck_none'"),
-        ('safe_ops.add_index_concurrently("ix_users_created_at_id", "posts", ["id"])', "there is another index"),
-        ('safe_ops.add_index_concurrently("uq_posts_slug", "posts", ["slug"])', "there is another index"),
-        ('safe_ops.batched_backfill("posts", {"slug": "title"}, key="key")', "posts has no column key"),
+        ('safestep.validate_constraint("ck_none", "posts")', "posts has no constraint 'ck_none'"),
+        ('safestep.add_index_concurrently("ix_users_created_at_id", "posts", ["id"])', "there is another index"),
+        ('safestep.add_index_concurrently("uq_posts_slug", "posts", ["slug"])', "there is another index"),
+        ('safestep.batched_backfill("posts", {"slug": "title"}, key="key")', "posts has no column key"),
     ],
 )
 async def test_a_helper_says_what_is_wrong_with_its_arguments(
@@ -478,7 +479,7 @@ CO_AUTHORS = """
     INSERT INTO co_authorships (post_id, user_id, position) SELECT post.id, person.id, 1 FROM post, person
 """
 FILL_CO_AUTHORS = """
-    safe_ops.batched_backfill(
+    safestep.batched_backfill(
         "co_authorships", {"position": "position + 1"}, key=["post_id", "user_id"], batch=4, pause=0.25
     )
 """
@@ -525,7 +526,7 @@ async def test_a_backfill_goes_on_after_a_row_that_was_locked(revisions: Revisio
 
 async def test_a_backfill_gives_way_before_postgresql_looks_for_a_deadlock(revisions: Revisions, url: URL) -> None:
     timeouts = "current_setting('lock_timeout') || ' < ' || current_setting('deadlock_timeout')"
-    revisions.add("fill", f'safe_ops.batched_backfill("users", {{"name": "{timeouts}"}})')
+    revisions.add("fill", f'safestep.batched_backfill("users", {{"name": "{timeouts}"}})')
     await execute(url, "INSERT INTO users (id, name) VALUES (gen_random_uuid(), '')")
     await upgrade(revisions, url, migration_lock_timeout=2)
     assert await execute(url, "SELECT name FROM users") == ("500ms < 1s",)
@@ -538,7 +539,7 @@ async def test_a_backfill_waits_for_replicas_that_fall_behind(
     monkeypatch.setattr(Steps, "sleep", lambda _steps, seconds: rests.append(seconds))
     monkeypatch.setattr(backfill, "LAG", "SELECT CASE WHEN nextval('looks') < 3 THEN 65 ELSE 64 END AS mb")
     await execute(url, "CREATE SEQUENCE looks")
-    revisions.add("fill", 'safe_ops.batched_backfill("posts", {"slug": "title"})')
+    revisions.add("fill", 'safestep.batched_backfill("posts", {"slug": "title"})')
     await upgrade(revisions, url)
     assert rests == [0, 1, 1]
 
@@ -548,7 +549,7 @@ async def test_a_backfill_gives_up_on_a_replica_that_stays_behind(
 ) -> None:
     monkeypatch.setattr(Steps, "sleep", lambda _steps, _seconds: None)
     monkeypatch.setattr(backfill, "LAG", "SELECT 65 AS mb")
-    revisions.add("fill", 'safe_ops.batched_backfill("posts", {"slug": "title"})')
+    revisions.add("fill", 'safestep.batched_backfill("posts", {"slug": "title"})')
     with pytest.raises(CommandError, match="a replica stays too far behind"):
         await upgrade(revisions, url, migration_concurrent_timeout=0.1)
 

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import psutil
 import pytest
+from pgfolder.server import EmbeddedPostgres
+from safestep.gate import Scratch
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
 
-from app.db import migrations
-from app.db.embedded import EmbeddedPostgres
-from app.db.gate import Scratch
 from tests.support import database
 from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environment, started
 from tests.support.server import Clone

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safestep.migrations import commands as migrations
 from typer.testing import CliRunner
 
 from app.cli.main import app
-from app.db import migrations
 
 REVISION = '''"""{name}
 
@@ -84,7 +84,7 @@ class Project:
 
 def copied(place: Path) -> Project:
     root = place / "project"
-    for folder in ("app", "alembic"):
+    for folder in ("app", "alembic", "packages"):
         shutil.copytree(migrations.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(migrations.ROOT / "alembic.ini", root)
     return Project(root)

@@ -11,14 +11,14 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+from safestep.migrations import commands as migrations
+from safestep.migrations.plan import Phase
+from safestep.migrations.runner import RunOptions
 from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db import migrations
-from app.db.migration_plan import Phase
-from app.db.migration_runner import RunOptions
 from app.db.session import connect_args
 from tests.support.application import make_settings
 
@@ -32,7 +32,7 @@ REVISION = '''"""{message}"""
 import sqlalchemy as sa
 from alembic import op
 
-from app.db import safe_ops
+import safestep
 
 revision = "{revision}"
 down_revision = "{down_revision}"

@@ -7,11 +7,10 @@ import tempfile
 from pathlib import Path
 from uuid import uuid4
 
+from pgfolder.server import EmbeddedPostgres
+from safestep.gate import execute
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
-
-from app.db import migrations
-from app.db.embedded import EmbeddedPostgres
-from app.db.gate import execute
 
 # Nothing here outlives the run, so nothing has to reach the disk.
 FAST = {

@@ -15,16 +15,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg import AsyncConnection
+from safestep.gate import GateClosed, safe_to_run
+from safestep.lint import Report, UnknownRevision, lint, recipes, squawk
+from safestep.lint.render import render
+from safestep.lint.report import Finding
+from safestep.lint.rules import RULES
+from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL
 from typer.testing import CliRunner
 
 from app.cli.main import app as cli
-from app.db import migrations
-from app.db.gate import GateClosed, safe_to_run
-from app.db.lint import Report, UnknownRevision, lint, recipes, squawk
-from app.db.lint.render import render
-from app.db.lint.report import Finding
-from app.db.lint.rules import RULES
 from tests.support.server import Clone
 
 CORPUS = Path(__file__).parents[1] / "migrations_corpus"
@@ -81,7 +81,7 @@ class Revisions:
         names: list[str] = []
         for number, part in enumerate(re.split(r"^# .*revision.*\n", recipe, flags=re.MULTILINE)):
             top = "".join(re.findall(r"^\w+ = .*\n", part, flags=re.MULTILINE))
-            body = "from app.db import safe_ops\n" + re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
+            body = "import safestep\n" + re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
             timeout = "op.execute(\"SET lock_timeout = '2s'\")\n"
             self.write(timeout + body, top=top, name=f"step_{number}", after=names[-1] if names else "tables")
             names.append(f"step_{number}")
@@ -1136,10 +1136,10 @@ def test_a_report_says_what_is_locked_and_what_to_write(revisions: Revisions) ->
     text, (machine,) = report.for_people(), json.loads(report.for_machines())["findings"]
     assert "one.py:11: require-concurrent-index-creation" in text
     assert "Lock: SHARE on the table. Blocks: writes" in text
-    assert "safe_ops.add_index_concurrently(" in text
+    assert "safestep.add_index_concurrently(" in text
     assert machine["line"] == 11
     assert machine["lock"] == "SHARE on the table"
-    assert machine["recipe"].startswith("safe_ops.")
+    assert machine["recipe"].startswith("safestep.")
     assert text.endswith("1 finding in 1 revision, 0 exceptions")
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 from alembic.util import CommandError
+from safestep.migrations import retry as migration_retry
+from safestep.migrations.lock import Blocker
+from safestep.migrations.retry import Retry
 
-from app.db import migration_retry
-from app.db.migration_lock import Blocker
-from app.db.migration_retry import Retry
 from tests.support.application import make_settings
 
 BLOCKER = Blocker(7, "3/12", "pid 7 (psql)")
@@ -35,8 +35,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(closes=0)
     monkeypatch.setattr(migration_retry, "monotonic", clock.monotonic)
-    monkeypatch.setattr("app.db.migration_retry.asyncio.sleep", clock.sleep)
-    monkeypatch.setattr("app.db.migration_retry.random.uniform", lambda *_: 1)
+    monkeypatch.setattr("safestep.migrations.retry.asyncio.sleep", clock.sleep)
+    monkeypatch.setattr("safestep.migrations.retry.random.uniform", lambda *_: 1)
     return clock
 
 

@@ -12,19 +12,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
-
-from app.db.rehearsal.client import Answer, Client
-from app.db.rehearsal.errors import RehearsalError
-from app.db.rehearsal.figures import Window, by_phase, figures, percentile
-from app.db.rehearsal.findings import Finding, Held, findings, from_sightings
-from app.db.rehearsal.journal import Statement, Table, read
-from app.db.rehearsal.load import Load, Sample, attempt
-from app.db.rehearsal.mix import Kind, Requests, Rows, chosen
-from app.db.rehearsal.plan import Leg
-from app.db.rehearsal.plot import must_be_drawable, write_plot
-from app.db.rehearsal.report import Direction, LegResult, Report
-from app.db.rehearsal.show import show
-from app.db.rehearsal.watch import ROLE, Seen, Sightings, Span, Wait
+from safestep.rehearsal.client import Answer, Client
+from safestep.rehearsal.errors import RehearsalError
+from safestep.rehearsal.figures import Window, by_phase, figures, percentile
+from safestep.rehearsal.findings import Finding, Held, findings, from_sightings
+from safestep.rehearsal.journal import Statement, Table, read
+from safestep.rehearsal.load import Load, Sample, attempt
+from safestep.rehearsal.mix import Kind, Requests, Rows, chosen
+from safestep.rehearsal.plan import Leg
+from safestep.rehearsal.plot import must_be_drawable, write_plot
+from safestep.rehearsal.report import Direction, LegResult, Report
+from safestep.rehearsal.show import show
+from safestep.rehearsal.watch import ROLE, Seen, Sightings, Span, Wait
 
 LEG = Leg("expand", "one", "two", ("two",))
 WINDOW = Window(opened=10, started=20, ended=30, closed=40)

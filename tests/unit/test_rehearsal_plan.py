@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from safestep.rehearsal.errors import RehearsalError
+from safestep.rehearsal.plan import git, make_plan
 
-from app.db.rehearsal.errors import RehearsalError
-from app.db.rehearsal.plan import git, make_plan
 from tests.support.rehearsals import Project, copied
 
 

@@ -1,6 +1,5 @@
+import safestep
 from alembic import op
-
-from app.db import safe_ops
 
 revision = "safe_adding_foreign_key_constraint"
 down_revision = "tables"
@@ -8,7 +7,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_author", "posts", ["author_id"])
+    safestep.add_index_concurrently("ix_posts_author", "posts", ["author_id"])
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.create_foreign_key("fk_posts_author", "posts", "users", ["author_id"], ["id"], postgresql_not_valid=True)
     with op.get_context().autocommit_block():

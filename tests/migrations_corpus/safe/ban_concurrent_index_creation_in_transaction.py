@@ -1,4 +1,4 @@
-from app.db import safe_ops
+import safestep
 
 revision = "safe_ban_concurrent_index_creation_in_transaction"
 down_revision = "tables"
@@ -6,4 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"], unique=True)
+    safestep.add_index_concurrently("ix_posts_title", "posts", ["title"], unique=True)

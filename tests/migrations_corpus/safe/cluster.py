@@ -1,4 +1,4 @@
-from app.db import safe_ops
+import safestep
 
 revision = "safe_cluster"
 down_revision = "tables"
@@ -6,4 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_slug_title", "posts", ["slug"], postgresql_include=["title"])
+    safestep.add_index_concurrently("ix_posts_slug_title", "posts", ["slug"], postgresql_include=["title"])

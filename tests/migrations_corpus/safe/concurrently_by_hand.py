@@ -1,6 +1,5 @@
+import safestep
 from alembic import op
-
-from app.db import safe_ops
 
 revision = "safe_concurrently_by_hand"
 down_revision = "tables"
@@ -8,7 +7,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_title", "posts", ["title"])
+    safestep.add_index_concurrently("ix_posts_title", "posts", ["title"])
     with op.get_context().autocommit_block():
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_posts_created_at")
         op.execute("CREATE INDEX CONCURRENTLY ix_posts_created_at ON posts (created_at)")

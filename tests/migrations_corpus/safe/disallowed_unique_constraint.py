@@ -1,6 +1,5 @@
+import safestep
 from alembic import op
-
-from app.db import safe_ops
 
 revision = "safe_disallowed_unique_constraint"
 down_revision = "tables"
@@ -8,6 +7,6 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("uq_posts_slug", "posts", ["slug"], unique=True)
+    safestep.add_index_concurrently("uq_posts_slug", "posts", ["slug"], unique=True)
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.execute("ALTER TABLE posts ADD CONSTRAINT uq_posts_slug UNIQUE USING INDEX uq_posts_slug")

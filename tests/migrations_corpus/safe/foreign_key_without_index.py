@@ -1,6 +1,5 @@
+import safestep
 from alembic import op
-
-from app.db import safe_ops
 
 revision = "safe_foreign_key_without_index"
 down_revision = "tables"
@@ -8,7 +7,7 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_author", "posts", ["author_id", "created_at"])
+    safestep.add_index_concurrently("ix_posts_author", "posts", ["author_id", "created_at"])
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.execute("ALTER TABLE posts ADD FOREIGN KEY (author_id) REFERENCES users (id) NOT VALID")
     op.execute(

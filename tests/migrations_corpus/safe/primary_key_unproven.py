@@ -1,6 +1,5 @@
+import safestep
 from alembic import op
-
-from app.db import safe_ops
 
 revision = "safe_primary_key_unproven"
 down_revision = "tables"
@@ -9,6 +8,6 @@ phase = "expand"
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '2s'")
-    safe_ops.set_not_null_safely("tags", "id")
-    safe_ops.add_index_concurrently("pk_tags", "tags", ["id"], unique=True)
+    safestep.set_not_null_safely("tags", "id")
+    safestep.add_index_concurrently("pk_tags", "tags", ["id"], unique=True)
     op.execute("ALTER TABLE tags ADD CONSTRAINT pk_tags PRIMARY KEY USING INDEX pk_tags")

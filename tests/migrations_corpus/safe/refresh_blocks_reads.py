@@ -1,4 +1,4 @@
-from app.db import safe_ops
+import safestep
 
 revision = "safe_refresh_blocks_reads"
 down_revision = "tables"
@@ -6,5 +6,5 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("uq_counts", "counts", ["author_id"], unique=True)
-    safe_ops.refresh_concurrently("counts")
+    safestep.add_index_concurrently("uq_counts", "counts", ["author_id"], unique=True)
+    safestep.refresh_concurrently("counts")

@@ -1,4 +1,4 @@
-from app.db import safe_ops
+import safestep
 
 revision = "safe_require_concurrent_reindex"
 down_revision = "tables"
@@ -6,4 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.reindex_concurrently("ix_posts_slug")
+    safestep.reindex_concurrently("ix_posts_slug")

@@ -1,4 +1,4 @@
-from app.db import safe_ops
+import safestep
 
 revision = "safe_set_tablespace"
 down_revision = "tables"
@@ -6,4 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    safe_ops.add_index_concurrently("ix_posts_fast", "posts", ["title"], postgresql_tablespace="fast")
+    safestep.add_index_concurrently("ix_posts_fast", "posts", ["title"], postgresql_tablespace="fast")

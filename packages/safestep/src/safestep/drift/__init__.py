@@ -1,0 +1,1 @@
+"""The difference between a database and the models, as SQL."""

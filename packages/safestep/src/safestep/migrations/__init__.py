@@ -1,0 +1,1 @@
+"""Runs revisions: one runner at a time, with retries, and the checksums of what is committed."""
