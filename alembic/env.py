@@ -15,12 +15,13 @@ from sqlalchemy.pool import NullPool
 
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
-from app.db import models
+from app.db import models  # noqa: F401 - imports every model, so that the metadata is complete
+from app.db.base import Base
 from app.db.provision import database_url
 from app.db.session import connect_args
 
 ENVIRONMENT: dict[str, Any] = {
-    "target_metadata": models.Base.metadata,
+    "target_metadata": Base.metadata,
     "compare_type": True,
     "compare_server_default": True,
     "transaction_per_migration": True,

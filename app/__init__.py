@@ -1,1 +1,1 @@
-"""Postern: a publishing API, and the foundation to build your own service on."""
+"""The service: a publishing API, and the foundation to build your own service on."""

@@ -9,15 +9,16 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import errors, routes
+from app.api import errors, link_pages, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
-from app.api.resources import make_resources
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.logs import configure_logging
+from app.core.product import NAME, SUMMARY, VERSION
 from app.db.provision import provisioned_url
 from app.db.session import Database
+from app.wiring import make_process_context
 
 
 @asynccontextmanager
@@ -37,16 +38,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings()
     configure_logging(settings)
     app = DocumentedAPI(
-        title="Postern",
-        version="0.1.0",
-        summary="A publishing API: users and their posts.",
+        title=NAME,
+        version=VERSION,
+        summary=SUMMARY,
         lifespan=lifespan,
         redirect_slashes=False,
     )
     app.state.settings = settings
-    app.state.resources = make_resources(settings)
+    app.state.process_context = make_process_context(settings)
     errors.install(app)
     app.include_router(routes.router)
+    app.include_router(link_pages.router)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
     # Last added is outermost. FastAPI's own `max_body_size` would answer in plain text, outside of our layer.

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 
 from app.api.deps import get_db, get_reader, get_transactions
 from app.db.audit import AuditedSession
-from app.db.models import User
+from app.db.models.user import User
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
 from tests.support.application import admit_admin, client_of, make_settings, running

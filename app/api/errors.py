@@ -12,7 +12,8 @@ from starlette.exceptions import HTTPException
 from app.core.context import request_id
 from app.core.errors import DomainError
 from app.core.logs import describe_error
-from app.schemas.problems import Fault, Problem, in_words
+from app.schemas.base import in_words
+from app.schemas.problems import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
 

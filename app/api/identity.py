@@ -6,12 +6,11 @@ from typing import Annotated
 from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
 
-from app.api.deps import Apart, AppResources, AppSettings, Read, unit
+from app.api.deps import AppContext, AppSettings, ReadConnection, WriteTransactions
 from app.core.errors import EmailUnverified, Forbidden, NotAuthenticated, ScopeMissing
 from app.core.identity import Caller, Scope
-from app.repos.api_keys import ApiKeyRepo
-from app.repos.identities import IdentityRepo
 from app.services.identity import IdentityService
+from app.wiring import make_identity_service
 
 bearer = OAuth2PasswordBearer(
     tokenUrl="/api/v1/auth/token",
@@ -21,13 +20,10 @@ bearer = OAuth2PasswordBearer(
 )
 
 
-async def get_identities(reader: Read, apart: Apart, resources: AppResources, settings: AppSettings) -> IdentityService:
-    return IdentityService(
-        IdentityRepo(reader),
-        resources.keyring,
-        unit(apart, ApiKeyRepo),
-        unverified_may=settings.unverified_accounts_may,
-    )
+async def get_identities(
+    reader: ReadConnection, transactions: WriteTransactions, context: AppContext, settings: AppSettings
+) -> IdentityService:
+    return make_identity_service(reader, transactions, context, settings)
 
 
 Identities = Annotated[IdentityService, Depends(get_identities)]
@@ -82,17 +78,19 @@ def reading(scope: Scope) -> Callable[[AnyCaller], Awaitable[Caller | None]]:
     return require
 
 
-async def require_post_writer(caller: CurrentUser, identities: Identities) -> Caller:
-    if not caller.has(Scope.POSTS_WRITE):
-        raise ScopeMissing
-    if not identities.may_write(caller):
-        raise EmailUnverified
-    return caller
+def writing(scope: Scope) -> Callable[[CurrentUser, Identities], Awaitable[Caller]]:
+    """Somebody whose account may write; by a key only with the scope."""
+
+    async def require(caller: CurrentUser, identities: Identities) -> Caller:
+        if not caller.has(scope):
+            raise ScopeMissing
+        if not identities.may_write(caller):
+            raise EmailUnverified
+        return caller
+
+    return require
 
 
 Admin = Annotated[Caller, Depends(require_admin)]
 SignedIn = Annotated[Caller, Depends(require_session)]
 AccountOwner = Annotated[Caller, Depends(require_account_owner)]
-PostReader = Annotated[Caller | None, Depends(reading(Scope.POSTS_READ))]
-UserReader = Annotated[Caller | None, Depends(reading(Scope.USERS_READ))]
-PostWriter = Annotated[Caller, Depends(require_post_writer)]

@@ -1,8 +1,6 @@
-"""`postern import`: posts from a folder of Markdown or a JSON Lines file."""
+"""The command `import`: posts from a folder of Markdown or a JSON Lines file."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import batched
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +13,9 @@ from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
 from app.db.provision import provisioned_url
 from app.db.session import Database
-from app.repos.posts import PostRepo
-from app.repos.users import UserRepo
-from app.services import import_sources
-from app.services.imports import ImportReport, ImportService
+from app.importing import sources
+from app.services.imports import ImportReport
+from app.wiring import make_import_service
 
 BATCH = 100
 
@@ -49,17 +46,11 @@ async def _load(settings: Settings, path: Path, author: str | None, *, dry_run: 
     columns = (TextColumn("Importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with provisioned_url(settings) as url:
         database = Database(url, settings)
-
-        @asynccontextmanager
-        async def transaction() -> AsyncIterator[tuple[PostRepo, UserRepo]]:
-            async with database.transaction() as session:
-                yield PostRepo(session), UserRepo(session)
-
-        service = ImportService(transaction, dry_run=dry_run)
+        service = make_import_service(database.transaction, dry_run=dry_run)
         try:
             with Progress(*columns, console=Console(stderr=True)) as progress:
-                task = progress.add_task("import", total=import_sources.count(path))
-                for batch in batched(import_sources.read(path, default_author=author), BATCH):
+                task = progress.add_task("import", total=sources.count(path))
+                for batch in batched(sources.read(path, default_author=author), BATCH):
                     await service.load(batch)
                     progress.advance(task, len(batch))
         finally:

@@ -1,4 +1,4 @@
-"""The `postern` command."""
+"""The service's command (app/core/product.py says its name)."""
 
 import sys
 from typing import NoReturn
@@ -13,13 +13,14 @@ from sqlalchemy.exc import ProgrammingError
 from app.cli import imports, serve, users
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
+from app.core.product import COMMAND, NAME
 from app.db.errors import sqlstate
 
 UNDEFINED = ("42P01", "42703")  # a table, a column
 
 app = typer.Typer(
-    name="postern",
-    help="A publishing API: serve it, migrate its database, bring posts in.",
+    name=COMMAND,
+    help=f"{NAME}: serve it, migrate its database, bring posts in.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,11 +41,11 @@ def run() -> None:
     except ProgrammingError as error:
         if sqlstate(error) not in UNDEFINED:
             raise
-        _end("the database lacks tables or columns that this code needs: run `postern db upgrade`")
+        _end(f"the database lacks tables or columns that this code needs: run `{COMMAND} db upgrade`")
 
 
 def _end(reason: str) -> NoReturn:
-    typer.echo(f"postern: {reason}", err=True)
+    typer.echo(f"{COMMAND}: {reason}", err=True)
     sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`postern users`: what has to be possible before anybody can sign in."""
+"""The command `users`: what has to be possible before anybody can sign in."""
 
 import asyncio
 import sys
@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
-from app.core.security import Passwords
+from app.core.product import COMMAND
 from app.db.provision import provisioned_url
 from app.db.session import Database
-from app.repos.accounts import Accounts
 from app.schemas.auth import Password
 from app.schemas.users import Email
 from app.services.admins import AdminService
+from app.wiring import make_admin_service
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def create_admin(
         address = TypeAdapter[str](Email).validate_python(email)
         TypeAdapter[object](Password).validate_python(password)
     except ValidationError as error:
-        typer.echo(f"postern: {error.errors(include_input=False)[0]['msg']}", err=True)
+        typer.echo(f"{COMMAND}: {error.errors(include_input=False)[0]['msg']}", err=True)
         raise typer.Exit(1) from None
     created = asyncio.run(_administer(settings, lambda admins: admins.create_admin(address, password)))
     typer.echo(f"{address} {'was created as' if created else 'is now'} an administrator")
@@ -64,6 +64,6 @@ async def _administer[Result](settings: Settings, work: Callable[[AdminService],
         database = Database(url, settings)
         try:
             async with database.transaction() as session:
-                return await work(AdminService(Accounts.of(session), Passwords(settings)))
+                return await work(make_admin_service(session, settings))
         finally:
             await database.close()

@@ -26,6 +26,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import InvalidSettings
+from app.core.product import COMMAND, NAME
 
 ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 
@@ -78,15 +79,15 @@ class Settings(BaseSettings):
     unverified_may: Literal["write", "read", "nothing"] | None = None
     access_token_lifetime: Seconds = 900.0
     refresh_token_lifetime: float = Field(default=30 * 86400.0, ge=60, le=366 * 86400)
-    token_issuer: str = Field(default="postern", min_length=1)
-    token_audience: str = Field(default="postern", min_length=1)
+    token_issuer: str = Field(default=COMMAND, min_length=1)
+    token_audience: str = Field(default=COMMAND, min_length=1)
     password_time_cost: int = Field(default=2, ge=1, le=20)
     password_memory_kib: int = Field(default=19 * 1024, ge=8, le=4 * 1024 * 1024)
     password_concurrency: int = Field(default=1, ge=1, le=64)
 
     public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s]+$")
     smtp_url: SecretStr | None = None
-    mail_from: str = Field(default="Postern <postern@localhost>", min_length=3)
+    mail_from: str = Field(default=f"{NAME} <{COMMAND}@localhost>", min_length=3)
 
     rate_limit_storage: SecretStr | None = None
     rate_limit_sign_in_address: RateLimit = "60/minute"
@@ -243,7 +244,7 @@ def parse_database_url(text: str) -> URL:
         return url
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError(
-            f"{url.drivername!r} is not supported: Postern runs on PostgreSQL, write {ASYNC_DRIVERS[0]}://…"
+            f"{url.drivername!r} is not supported: {NAME} runs on PostgreSQL, write {ASYNC_DRIVERS[0]}://…"
         )
     instead = " or ".join(f"{driver}://…" for driver in ASYNC_DRIVERS)
     raise ValueError(

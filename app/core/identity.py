@@ -16,7 +16,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientInfo:
     """Where a request comes from."""
 
     address: str

@@ -12,6 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.core.config import Settings
 from app.core.context import request_id
+from app.core.product import API_KEY_PREFIX
 
 MASK = "***"
 _SENSITIVE_KEY = re.compile(
@@ -22,7 +23,7 @@ _MASKED_TEXT = (
     (re.compile(r"(\w[\w+.-]*://)[^/\s@]+@"), rf"\1{MASK}@"),  # the credentials of a URL
     (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),  # a JWT
-    (re.compile(r"\bpostern_[0-9a-f]{8}_[\w-]+"), MASK),  # an API key
+    (re.compile(rf"\b{re.escape(API_KEY_PREFIX)}[0-9a-f]{{8}}_[\w-]+"), MASK),
 )
 
 

@@ -19,8 +19,8 @@ from joserfc.jwk import KeySet, OctKey
 from uuid_utils.compat import uuid7
 
 from app.core.config import Settings
+from app.core.product import API_KEY_PREFIX, COMMAND
 
-API_KEY_PREFIX = "postern_"
 LONGEST_PASSWORD = 128
 TIMER_SLACK = 0.0001  # seconds by which a sleep is longer than asked for
 
@@ -144,8 +144,8 @@ class Keyring:
         }
         return jwt.encode(header, claims, self._jwks, algorithms=self._ALGORITHMS)
 
-    def opened_by(self, access_token: str) -> tuple[UUID, UUID] | None:
-        """The user and the session of this valid token, or None: whatever is wrong with it, it opens nothing."""
+    def verify_access_token(self, access_token: str) -> tuple[UUID, UUID] | None:
+        """The ids of the token's user and session; None when anything is wrong with the token."""
         try:
             token = jwt.decode(access_token, self._jwks, algorithms=self._ALGORITHMS)
             if token.header.get("typ") != self._TYPE:
@@ -168,4 +168,4 @@ class Keyring:
 
 def _derive(key: bytes, purpose: str) -> bytes:
     """A key for one purpose alone."""
-    return hmac.new(key, f"postern:{purpose}".encode(), sha256).digest()
+    return hmac.new(key, f"{COMMAND}:{purpose}".encode(), sha256).digest()

@@ -13,8 +13,8 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.orm.attributes import History
 
 from app.core.context import actor, request_id
-from app.db.base import PRIVATE, IdMixin
-from app.db.models import AuditEvent, Base
+from app.db.base import PRIVATE, Base, IdMixin
+from app.db.models.audit_event import AuditEvent
 
 MASK = "***"
 UNAUDITED = "unaudited"

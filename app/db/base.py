@@ -1,10 +1,11 @@
 """What every table shares: the metadata with its naming convention, and the mixins."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, func
+from sqlalchemy import DateTime, MetaData, func, inspect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -43,3 +44,12 @@ class TimestampMixin:
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=98)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now(), sort_order=99)
+
+
+def set_columns(row: Base, values: Mapping[str, Any]) -> None:
+    """Sets attributes of a row; AttributeError for one that the table doesn't have, which would be lost unseen."""
+    known = inspect(type(row)).attrs
+    for name, value in values.items():
+        if name not in known:
+            raise AttributeError(f"{type(row).__name__} has no column {name}")
+        setattr(row, name, value)

@@ -4,7 +4,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.pool.base import _ConnectionRecord
 
 
-class WakefulPool(AsyncAdaptedQueuePool):
+class NotifyingQueuePool(AsyncAdaptedQueuePool):
     """When a connection can't be opened, the next request in the queue gets the turn.
 
     SQLAlchemy opens a connection before the pool has a record of it; when that fails or is cancelled, nobody is told,

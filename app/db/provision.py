@@ -14,8 +14,7 @@ from safestep.migrations.runner import RunOptions
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import Settings
-
-DATABASE = "postern"
+from app.core.product import COMMAND
 
 log = structlog.get_logger()
 
@@ -31,9 +30,9 @@ def database_url(settings: Settings) -> Iterator[URL]:
         return
     began = perf_counter()
     with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-        server.ensure_database(DATABASE)
+        server.ensure_database(COMMAND)
         log.debug("embedded_postgres", pid=server.pid, duration_ms=round((perf_counter() - began) * 1000, 2))
-        yield make_url(server.url(DATABASE))
+        yield make_url(server.url(COMMAND))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Executable, Row
+from sqlalchemy import Executable
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
@@ -23,9 +23,10 @@ from sqlalchemy.ext.asyncio import (
 
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable, DomainError
+from app.core.product import COMMAND
 from app.db.audit import AuditedSession
 from app.db.errors import translated_errors
-from app.db.pool import WakefulPool
+from app.db.pool import NotifyingQueuePool
 
 log = structlog.get_logger()
 
@@ -87,7 +88,8 @@ class Reader:
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._connect = connect
 
-    async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+    async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        """Every row. The repo that asks declares what the rows have."""
         with translated_errors():
             try:
                 return await self._fetch(statement, parameters)
@@ -98,18 +100,18 @@ class Reader:
                 log.debug("read_again", reason="its connection was dead", error_type=type(error.orig).__qualname__)
                 return await self._fetch(statement, parameters)
 
-    async def first(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
+    async def first(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Any | None:
         rows = await self.all(statement, parameters)
         return rows[0] if rows else None
 
-    async def _fetch(self, statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Row[Any]]:
+    async def _fetch(self, statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Any]:
         async with self._connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
 
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     return {
-        "poolclass": WakefulPool,
+        "poolclass": NotifyingQueuePool,
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,
@@ -126,7 +128,7 @@ def connect_args(url: URL, settings: Settings, overrides: Mapping[str, str] | No
     run for as long as the server lets it.
     """
     parameters = {
-        "application_name": "postern",
+        "application_name": COMMAND,
         "timezone": "UTC",
         "jit": "off",  # short queries lose more to compilation than they gain
         "statement_timeout": f"{settings.db_statement_timeout * 1000:.0f}",

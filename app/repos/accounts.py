@@ -14,7 +14,7 @@ from app.repos.users import UserRepo
 
 
 @dataclass(frozen=True)
-class Accounts:
+class AccountRepos:
     users: UserRepo
     tokens: OneTimeTokenRepo
     sessions: AuthSessionRepo
@@ -28,4 +28,4 @@ class Accounts:
         """Ends every way into the account but its password: sessions, API keys and links."""
         await self.sessions.end_all(user_id, at)
         await self.keys.revoke_all(user_id, at)
-        await self.tokens.forget_all(user_id)
+        await self.tokens.delete_all(user_id)

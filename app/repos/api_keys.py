@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.audit import UNAUDITED
-from app.db.models import ApiKey, User
+from app.db.models.api_key import ApiKey
+from app.db.models.user import User
 from app.db.session import Reader
 
 USE_RESOLUTION = timedelta(minutes=1)
@@ -25,11 +26,23 @@ _OF_USER = (
 )
 
 
+class ApiKeyRow(Protocol):
+    """The columns of a key as its owner may see them."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
 class ApiKeyReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def of_user(self, user_id: UUID) -> Sequence[Row[Any]]:
+    async def of_user(self, user_id: UUID) -> Sequence[ApiKeyRow]:
         """The keys that aren't revoked, newest first, at most 100."""
         return await self._reader.all(_OF_USER, {"user_id": user_id})
 
@@ -38,8 +51,23 @@ class ApiKeyRepo:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def save(self, key: ApiKey) -> None:
+    async def create(
+        self,
+        *,
+        user_id: UUID,
+        name: str,
+        prefix: str,
+        key_hash: bytes,
+        scopes: list[str],
+        expires_at: datetime | None,
+    ) -> ApiKey:
+        key = ApiKey(user_id=user_id, name=name, prefix=prefix, key_hash=key_hash, scopes=scopes, expires_at=expires_at)
         self._session.add(key)
+        await self._session.flush()
+        return key
+
+    async def revoke(self, key: ApiKey, at: datetime) -> None:
+        key.revoked_at = at
         await self._session.flush()
 
     async def count(self, user_id: UUID) -> int:

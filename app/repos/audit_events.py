@@ -1,14 +1,15 @@
 """Queries of the audit log."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.audit import audit_event
-from app.db.models import AuditEvent
+from app.db.models.audit_event import AuditEvent
 from app.db.session import Reader
 from app.schemas.pages import Position
 
@@ -35,11 +36,18 @@ _PAGE = (
 FILTERS = ("actor_id", "action", "entity", "entity_id", "request_id")
 
 
+class AuditEventRow(Protocol):
+    """The columns that a page is ordered by; the others go to the response as they are."""
+
+    id: UUID
+    at: datetime
+
+
 class AuditEventReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def page(self, *, after: Position, limit: int, filters: dict[str, Any]) -> Sequence[Row[Any]]:
+    async def page(self, *, after: Position, limit: int, filters: dict[str, Any]) -> Sequence[AuditEventRow]:
         """Events older than `after` that match every filter (FILTERS), newest first."""
         statement = _PAGE.where(*(getattr(AuditEvent, name) == bindparam(name) for name in filters))
         return await self._reader.all(

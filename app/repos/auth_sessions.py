@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.audit import UNAUDITED
-from app.db.models import AuthSession, RefreshToken, User
+from app.db.models.auth_session import AuthSession
+from app.db.models.refresh_token import RefreshToken
+from app.db.models.user import User
 from app.db.session import Reader
 
 _OF_USER = (
     select(
-        AuthSession.id, AuthSession.user_agent, AuthSession.created_at, AuthSession.updated_at, AuthSession.expires_at
+        AuthSession.id,
+        AuthSession.user_agent,
+        AuthSession.created_at,
+        AuthSession.expires_at,
+        (AuthSession.id == bindparam("current_id", type_=AuthSession.id.type)).label("is_current"),
     )
     .where(
         AuthSession.user_id == bindparam("user_id"), AuthSession.ended_at.is_(None), AuthSession.expires_at > func.now()
@@ -24,25 +30,38 @@ _OF_USER = (
 )
 
 
+class AuthSessionRow(Protocol):
+    id: UUID
+    user_agent: str | None
+    created_at: datetime
+    expires_at: datetime
+    is_current: bool
+
+
 class AuthSessionReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def of_user(self, user_id: UUID) -> Sequence[Row[Any]]:
-        """The sessions that go on, newest first, at most 100."""
-        return await self._reader.all(_OF_USER, {"user_id": user_id})
+    async def of_user(self, user_id: UUID, *, current_id: UUID | None) -> Sequence[AuthSessionRow]:
+        """The sessions that go on, newest first, at most 100; the one with `current_id` is marked."""
+        return await self._reader.all(_OF_USER, {"user_id": user_id, "current_id": current_id})
 
 
 class AuthSessionRepo:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, auth_session: AuthSession, token_hash: bytes) -> None:
+    async def create(
+        self, *, user_id: UUID, user_agent: str | None, expires_at: datetime, token_hash: bytes
+    ) -> AuthSession:
+        """A session with its first refresh token."""
+        auth_session = AuthSession(user_id=user_id, user_agent=user_agent, expires_at=expires_at)
         self._session.add(auth_session)
         await self._session.flush()
-        await self.add_token(auth_session.id, token_hash)
+        await self.create_token(auth_session.id, token_hash)
+        return auth_session
 
-    async def add_token(self, session_id: UUID, token_hash: bytes) -> None:
+    async def create_token(self, session_id: UUID, token_hash: bytes) -> None:
         self._session.add(RefreshToken(token_hash=token_hash, session_id=session_id))
         await self._session.flush()
 

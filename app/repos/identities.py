@@ -1,11 +1,14 @@
 """Queries that recognise a caller; they run on every request that carries a credential."""
 
-from typing import Any
+from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 
-from app.db.models import ApiKey, AuthSession, User
+from app.db.models.api_key import ApiKey
+from app.db.models.auth_session import AuthSession
+from app.db.models.user import User
 from app.db.session import Reader
 
 _ACCOUNT = (User.id.label("user_id"), User.is_admin, User.email_verified_at)
@@ -31,14 +34,28 @@ _BY_KEY = (
 )
 
 
+class AccountRow(Protocol):
+    user_id: UUID
+    is_admin: bool
+    email_verified_at: datetime | None
+
+
+class KeyHolderRow(AccountRow, Protocol):
+    """The account behind a key, and the key."""
+
+    key_id: UUID
+    scopes: list[str]
+    last_used_at: datetime | None
+
+
 class IdentityRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def by_session(self, session_id: UUID) -> Row[Any] | None:
+    async def by_session(self, session_id: UUID) -> AccountRow | None:
         """The active account behind a session that goes on."""
         return await self._reader.first(_BY_SESSION, {"id": session_id})
 
-    async def by_key(self, key_hash: bytes) -> Row[Any] | None:
+    async def by_key(self, key_hash: bytes) -> KeyHolderRow | None:
         """The active account behind a key that is valid, with the key's scopes."""
         return await self._reader.first(_BY_KEY, {"key_hash": key_hash})

@@ -1,12 +1,12 @@
 """Queries of the tokens that are sent by mail."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import OneTimeToken
-from app.db.models.one_time_token import Purpose
+from app.db.models.one_time_token import OneTimeToken, Purpose
 from app.db.session import Reader
 
 _OWNER = select(OneTimeToken.user_id).where(
@@ -30,18 +30,22 @@ class OneTimeTokenRepo:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def replace(self, token: OneTimeToken) -> None:
-        """Stores the token; an older one of the same user and purpose opens nothing any more."""
-        await self.forget(token.user_id, token.purpose)
-        self._session.add(token)
+    async def replace(
+        self, *, user_id: UUID, purpose: Purpose, token_hash: bytes, email: str, expires_at: datetime
+    ) -> None:
+        """Stores a token; an older one of the same user and purpose opens nothing any more."""
+        await self.delete(user_id, purpose)
+        self._session.add(
+            OneTimeToken(token_hash=token_hash, user_id=user_id, purpose=purpose, email=email, expires_at=expires_at)
+        )
         await self._session.flush()
 
-    async def forget(self, user_id: UUID, purpose: str) -> None:
+    async def delete(self, user_id: UUID, purpose: Purpose) -> None:
         await self._session.execute(
             delete(OneTimeToken).where(OneTimeToken.user_id == user_id, OneTimeToken.purpose == purpose)
         )
 
-    async def forget_all(self, user_id: UUID) -> None:
+    async def delete_all(self, user_id: UUID) -> None:
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
 
     async def take(self, token_hash: bytes, purpose: Purpose) -> OneTimeToken | None:

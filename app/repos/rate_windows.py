@@ -6,7 +6,7 @@ from sqlalchemy import Interval, bindparam, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import RateWindow
+from app.db.models.rate_window import RateWindow
 
 _OVER = RateWindow.ends_at <= func.clock_timestamp()
 _FRESH = insert(RateWindow).values(

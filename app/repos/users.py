@@ -1,16 +1,17 @@
 """Queries of users."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only, selectinload
 
 from app.core.errors import EmailTaken, NameTaken, UserNameless
+from app.db.base import set_columns
 from app.db.errors import conflicts
-from app.db.models import CoAuthorship, Post, User
+from app.db.models.user import User
 from app.db.session import Reader
 from app.schemas.pages import Position
 
@@ -19,8 +20,6 @@ CONFLICTS = {
     "uq_users_name_without_email": NameTaken,
     "ck_users_email_or_name": UserNameless,
 }
-
-_BATCH = 500  # posts that are deleted at a time
 
 _COLUMNS = (User.id, User.email, User.name, User.is_active, User.created_at, User.updated_at)
 _ONE = select(*_COLUMNS).where(User.id == bindparam("id"))
@@ -47,17 +46,31 @@ def _is_storable(text: str) -> bool:
         return False
 
 
+class UserRow(Protocol):
+    id: UUID
+    email: str | None
+    name: str | None
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class CredentialRow(Protocol):
+    id: UUID
+    password_hash: str | None
+
+
 class UserReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def get(self, user_id: UUID) -> Row[Any] | None:
+    async def get(self, user_id: UUID) -> UserRow | None:
         return await self._reader.first(_ONE, {"id": user_id})
 
-    async def page(self, *, after: Position, limit: int) -> Sequence[Row[Any]]:
+    async def page(self, *, after: Position, limit: int) -> Sequence[UserRow]:
         return await self._reader.all(_PAGE, {"at": after.at, "id": after.id, "limit": limit})
 
-    async def credentials(self, email: str) -> Row[Any] | None:
+    async def credentials(self, email: str) -> CredentialRow | None:
         """The id and password hash of the account with this address, in any case."""
         if not _is_storable(email):  # then the database can't even be asked for it
             return None
@@ -88,29 +101,24 @@ class UserRepo:
         by_name = User.email.is_(None) & User.name.in_(names)
         return (await self._session.scalars(select(User).where(by_email | by_name))).all()
 
-    async def save(self, user: User) -> None:
-        """Writes a new or changed user; raises EmailTaken, NameTaken or UserNameless."""
-        with conflicts(CONFLICTS):
-            self._session.add(user)
-            await self._session.flush()
+    async def create(self, **values: Any) -> User:
+        """A new user; raises EmailTaken, NameTaken or UserNameless, and TypeError for a value that no column takes."""
+        return await self._save(User(**values))
+
+    async def update(self, user: User, values: dict[str, Any]) -> User:
+        """Writes these columns; raises EmailTaken, NameTaken or UserNameless, and AttributeError for a column that
+        isn't there.
+        """
+        set_columns(user, values)
+        return await self._save(user)
 
     async def delete(self, user: User) -> None:
-        """Removes the user, their posts, and their name from the byline of others.
-
-        The database would do it alone, but then the audit log wouldn't tell of the posts.
-        """
-        await self._forget_co_author(user)
-        written = select(Post).where(Post.author_id == user.id).options(load_only(Post.id)).limit(_BATCH)
-        while posts := (await self._session.scalars(written)).all():
-            for post in posts:
-                await self._session.delete(post)
-            await self._session.flush()
+        """Deletes the user. Rows of theirs that the audit log should tell of have to be deleted before."""
         await self._session.delete(user)
         await self._session.flush()
 
-    async def _forget_co_author(self, user: User) -> None:
-        with_user = select(CoAuthorship.post_id).where(CoAuthorship.user_id == user.id)
-        posts = select(Post).where(Post.id.in_(with_user)).with_for_update(of=Post)
-        for post in await self._session.scalars(posts.options(load_only(Post.id), selectinload(Post.co_authorships))):
-            post.co_authorships = [each for each in post.co_authorships if each.user_id != user.id]
-        await self._session.flush()
+    async def _save(self, user: User) -> User:
+        with conflicts(CONFLICTS):
+            self._session.add(user)
+            await self._session.flush()
+        return user

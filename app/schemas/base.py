@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic_core import ErrorDetails
 
 
 class Input(BaseModel):
@@ -24,10 +25,25 @@ class Entity(Output):
     id: UUID
 
 
+_PATTERNS_IN_WORDS: dict[str, str] = {}
+
+
+def pattern(regex: str, in_words: str) -> str:
+    """Returns the regular expression, and remembers what to tell a person whose text doesn't match it."""
+    _PATTERNS_IN_WORDS[regex] = in_words
+    return regex
+
+
+def in_words(fault: ErrorDetails) -> str:
+    """What Pydantic found, for a person: without its prefix, and without a regular expression."""
+    regex = fault.get("ctx", {}).get("pattern", "")
+    return _PATTERNS_IN_WORDS.get(regex) or fault["msg"].removeprefix("Value error, ")
+
+
 # Constraints of the string itself, not validator functions: those would run before the stripping, lose the
 # constraints that fields add, and stay out of the contract.
-ANY_TEXT = r"^[^\x00]*$"
-ONE_LINE = r"^[^\x00\r\n]*$"
+ANY_TEXT = pattern(r"^[^\x00]*$", "Text can't contain the character NUL")
+ONE_LINE = pattern(r"^[^\x00\r\n]*$", "Text has to be one line, without the character NUL")
 
 Text = Annotated[str, StringConstraints(pattern=ANY_TEXT)]
 """Any text that PostgreSQL can store."""

@@ -2,9 +2,10 @@
 
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -60,6 +61,27 @@ class PageQuery(Input):
         return self.cursor or START
 
 
+class HasId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+def next_cursor_of[Row: HasId](rows: Sequence[Row], limit: int, *, at: Callable[[Row], datetime]) -> str | None:
+    """Where the next page starts; None when the rows, of which one more than `limit` was asked for, are the last."""
+    if len(rows) <= limit:
+        return None
+    last = rows[limit - 1]
+    return Position(at(last), last.id).encode()
+
+
 class Page[Item: Entity](Output):
     items: list[Item]
     next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last one.")
+
+    @classmethod
+    def of[Row: HasId](cls, rows: Sequence[Row], limit: int, *, at: Callable[[Row], datetime]) -> Self:
+        """A page of at most `limit` of the rows; one row more than that says that there is a next page.
+
+        `at` tells the time by which the list is ordered.
+        """
+        return cls.model_validate({"items": rows[:limit], "next_cursor": next_cursor_of(rows, limit, at=at)})

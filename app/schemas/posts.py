@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from app.schemas.base import Entity, Input, Line, Text, unsent
+from app.schemas.base import Entity, Input, Line, Text, pattern, unsent
 from app.schemas.pages import PageQuery
 from app.schemas.users import AuthorRead
 
@@ -15,7 +15,10 @@ Body = Annotated[
     Text, Field(max_length=1_000_000, description="Markdown.", examples=["It weaves *algebraic patterns*."])
 ]
 _SEGMENT = r"(\.{0,2}[\w~@+-]|\.{3})[\w.~@+-]*"  # not `.` or `..`: every client would resolve those
-SLUG = rf"^{_SEGMENT}(/{_SEGMENT})*$"
+SLUG = pattern(
+    rf"^{_SEGMENT}(/{_SEGMENT})*$",
+    "A path has letters, digits and . _ ~ @ + - between single slashes, and no part that is . or ..",
+)
 Slug = Annotated[
     str,
     StringConstraints(pattern=SLUG, max_length=300),

@@ -1,22 +1,6 @@
 """Errors on the wire: RFC 9457 problem details with our extensions."""
 
 from pydantic import BaseModel, Field
-from pydantic_core import ErrorDetails
-
-from app.schemas.base import ANY_TEXT, ONE_LINE
-from app.schemas.posts import SLUG
-
-_PATTERNS_IN_WORDS = {
-    ANY_TEXT: "Text can't contain the character NUL",
-    ONE_LINE: "Text has to be one line, without the character NUL",
-    SLUG: "A path has letters, digits and . _ ~ @ + - between single slashes, and no part that is . or ..",
-}
-
-
-def in_words(fault: ErrorDetails) -> str:
-    """What Pydantic found, for a person: without its prefix, and without a regular expression."""
-    pattern = fault.get("ctx", {}).get("pattern", "")
-    return _PATTERNS_IN_WORDS.get(pattern) or fault["msg"].removeprefix("Value error, ")
 
 
 class Fault(BaseModel):

@@ -6,36 +6,38 @@ from pydantic import SecretStr
 
 from app.core.errors import AdminNotFound
 from app.core.security import Passwords
-from app.db.models import User
-from app.repos.accounts import Accounts
-from app.services.credentials import acceptable
+from app.repos.accounts import AccountRepos
+from app.services.passwords import validate_new_password
 
 
 class AdminService:
-    def __init__(self, accounts: Accounts, passwords: Passwords) -> None:
+    def __init__(self, accounts: AccountRepos, passwords: Passwords) -> None:
         self._accounts = accounts
         self._passwords = passwords
 
     async def create_admin(self, email: str, password: str) -> bool:
-        """An active administrator with this password and a confirmed address; whether the account is new.
+        """Makes an active administrator with this password and a confirmed address; returns whether the account is new.
 
-        Whoever had an existing account until now is out: its sessions, API keys and links end.
-        Raises PasswordTooCommon.
+        An existing account's sessions, API keys and links end. Raises PasswordTooCommon.
         """
-        hashed = await self._passwords.hash(acceptable(SecretStr(password)))
+        now = datetime.now(UTC)
+        values = {
+            "password_hash": await self._passwords.hash(validate_new_password(SecretStr(password))),
+            "is_admin": True,
+            "is_active": True,
+            "email_verified_at": now,
+        }
         known = await self._accounts.users.get_by_email(email)
-        user = known or User(email=email)
-        user.password_hash = hashed
-        user.is_admin = user.is_active = True
-        user.email_verified_at = datetime.now(UTC)
-        await self._accounts.users.save(user)
-        await self._accounts.end_access(user.id, datetime.now(UTC))
+        if known:
+            user = await self._accounts.users.update(known, values)
+        else:
+            user = await self._accounts.users.create(email=email, **values)
+        await self._accounts.end_access(user.id, now)
         return known is None
 
     async def revoke_admin(self, email: str) -> None:
-        """An ordinary account from now on. Raises AdminNotFound when there is no administrator with this address."""
+        """Makes an administrator an ordinary account. Raises AdminNotFound when no administrator has this address."""
         user = await self._accounts.users.get_by_email(email)
         if user is None or not user.is_admin:
             raise AdminNotFound
-        user.is_admin = False
-        await self._accounts.users.save(user)
+        await self._accounts.users.update(user, {"is_admin": False})

@@ -6,7 +6,6 @@ from uuid import UUID
 from app.core.errors import ApiKeyExpired, ApiKeyNotFound, Forbidden, TooManyApiKeys
 from app.core.identity import Caller, Scope
 from app.core.security import digest, new_api_key
-from app.db.models import ApiKey
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
 
@@ -33,20 +32,12 @@ class ApiKeyService:
         if await self._keys.count(caller.user_id) >= MOST:
             raise TooManyApiKeys
         secret, prefix = new_api_key()
-        key = ApiKey(
-            user_id=caller.user_id,
-            name=new.name,
-            prefix=prefix,
-            key_hash=digest(secret),
-            scopes=sorted(new.scopes),
-            expires_at=new.expires_at,
-        )
-        await self._keys.save(key)
+        values = new.model_dump() | {"scopes": sorted(new.scopes)}
+        key = await self._keys.create(user_id=caller.user_id, prefix=prefix, key_hash=digest(secret), **values)
         return ApiKeyCreated(key=secret, **ApiKeyRead.model_validate(key).model_dump())
 
     async def revoke_key(self, key_id: UUID, caller: Caller) -> None:
         key = await self._keys.get_of_user(key_id, caller.user_id)
         if key is None:
             raise ApiKeyNotFound
-        key.revoked_at = datetime.now(UTC)
-        await self._keys.save(key)
+        await self._keys.revoke(key, datetime.now(UTC))

@@ -3,7 +3,6 @@
 from app.repos.audit_events import FILTERS, AuditEventReadRepo
 from app.schemas.audit_events import AuditEventQuery, AuditEventRead
 from app.schemas.pages import Page
-from app.services.pages import page_of
 
 
 class AuditEventReadService:
@@ -13,5 +12,4 @@ class AuditEventReadService:
     async def list_events(self, query: AuditEventQuery) -> Page[AuditEventRead]:
         filters = query.model_dump(include=set(FILTERS), exclude_none=True)
         rows = await self._events.page(after=query.after, limit=query.limit + 1, filters=filters)
-        events = [AuditEventRead.model_validate(row) for row in rows]
-        return page_of(events, query.limit, at=lambda event: event.at)
+        return Page[AuditEventRead].of(rows, query.limit, at=lambda row: row.at)

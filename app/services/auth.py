@@ -6,9 +6,11 @@ from uuid import UUID
 from app.core.config import Settings
 from app.core.context import Actor, act_as
 from app.core.errors import EmailUnverified, RefreshRefused, SessionNotFound, SignInRefused
-from app.core.identity import Caller, Client
+from app.core.identity import Caller, ClientInfo
 from app.core.security import Keyring, Passwords, digest, new_secret
-from app.db.models import AuthSession, RefreshToken, User
+from app.db.models.auth_session import AuthSession
+from app.db.models.refresh_token import RefreshToken
+from app.db.models.user import User
 from app.repos.audit_events import AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
 from app.repos.users import UserReadRepo, UserRepo
@@ -24,8 +26,8 @@ class AuthSessionReadService:
         self._sessions = sessions
 
     async def list_sessions(self, caller: Caller) -> list[SessionRead]:
-        rows = await self._sessions.of_user(caller.user_id)
-        return [SessionRead(is_current=row.id == caller.session_id, **row._asdict()) for row in rows]
+        rows = await self._sessions.of_user(caller.user_id, current_id=caller.session_id)
+        return [SessionRead.model_validate(row) for row in rows]
 
 
 class SignInService:
@@ -54,19 +56,19 @@ class SignInService:
         self._limits = limits
         self._settings = settings
 
-    async def sign_in(self, email: str, password: str, client: Client) -> TokenPair:
+    async def sign_in(self, email: str, password: str, client: ClientInfo) -> TokenPair:
         """Tokens of a new session. Raises SignInRefused, for whichever reason, and RateLimited."""
         await self._limits.check("sign_in", address=client.address, account=email)
         known = await self._reads.credentials(email)
         verified = await self._passwords.verify(password, known.password_hash if known else None)
-        if not (known and verified):
+        if not (known and known.password_hash and verified):
             raise await self._refusal(known.id if known else None)
         rehashed = await self._passwords.hash(password) if self._passwords.needs_rehash(known.password_hash) else None
         user = await self._locked(known.id)
         if user.password_hash != known.password_hash:
             await self._verify_again(user, password, may_be_a_rehash=rehashed is not None)
         elif rehashed:
-            user.password_hash = rehashed
+            await self._users.update(user, {"password_hash": rehashed})
         return await self._open(user, client)
 
     async def _refusal(self, user_id: UUID | None) -> SignInRefused:
@@ -90,13 +92,14 @@ class SignInService:
             raise EmailUnverified
         return user
 
-    async def _open(self, user: User, client: Client) -> TokenPair:
+    async def _open(self, user: User, client: ClientInfo) -> TokenPair:
         act_as(Actor("user", user.id))
         refresh_token = new_secret()
         expires_at = datetime.now(UTC) + timedelta(seconds=self._settings.refresh_token_lifetime)
-        auth_session = AuthSession(user_id=user.id, user_agent=client.user_agent, expires_at=expires_at)
         await self._sessions.delete_expired(user.id)
-        await self._sessions.add(auth_session, digest(refresh_token))
+        auth_session = await self._sessions.create(
+            user_id=user.id, user_agent=client.user_agent, expires_at=expires_at, token_hash=digest(refresh_token)
+        )
         return token_pair(self._keyring, auth_session, refresh_token)
 
 
@@ -128,7 +131,7 @@ class AuthSessionService:
     async def _spend(self, refresh_token: str, token: RefreshToken, now: datetime) -> str:
         successor = self._keyring.successors(refresh_token)[0]
         token.spent_at = now
-        await self._sessions.add_token(token.session_id, digest(successor))
+        await self._sessions.create_token(token.session_id, digest(successor))
         return successor
 
     async def _repeat(self, refresh_token: str, token: RefreshToken, now: datetime) -> str | None:

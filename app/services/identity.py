@@ -8,7 +8,8 @@ from typing import Literal
 from app.core.context import Actor, act_as
 from app.core.errors import EmailUnverified, NotAuthenticated
 from app.core.identity import Caller, Scope
-from app.core.security import API_KEY_PREFIX, Keyring, digest
+from app.core.product import API_KEY_PREFIX
+from app.core.security import Keyring, digest
 from app.repos.api_keys import USE_RESOLUTION, ApiKeyRepo
 from app.repos.identities import IdentityRepo
 
@@ -46,10 +47,10 @@ class IdentityService:
         return caller.is_verified or self._unverified_may == "write"
 
     async def _by_token(self, token: str) -> Caller:
-        opened = self._keyring.opened_by(token)
-        if opened is None:
+        verified = self._keyring.verify_access_token(token)
+        if verified is None:
             raise NotAuthenticated
-        user_id, session_id = opened
+        user_id, session_id = verified
         row = await self._identities.by_session(session_id)
         if row is None or row.user_id != user_id:
             raise NotAuthenticated

@@ -9,11 +9,12 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from app.core.errors import DomainError
-from app.db.models import CoAuthorship, Post, User
+from app.db.models.post import Post
+from app.db.models.user import User
+from app.importing.sources import Source
 from app.repos.posts import PostRepo
 from app.repos.users import UserRepo
 from app.schemas.imports import ImportedAuthor, ImportedPost
-from app.services.import_sources import Source
 
 type Action = Literal["created", "updated", "unchanged", "skipped"]
 type Transaction = Callable[[], AbstractAsyncContextManager[tuple[PostRepo, UserRepo]]]
@@ -107,8 +108,7 @@ class ImportService:
         found = {_identity(user): user for user in await users.find_authors(emails=emails, names=names)}
         for identity, author in wanted.items():
             if identity not in found:
-                found[identity] = User(name=author.name, email=author.email)
-                await users.save(found[identity])
+                found[identity] = await users.create(name=author.name, email=author.email)
         return found
 
 
@@ -117,26 +117,22 @@ def _identity(author: ImportedAuthor | User) -> str:
 
 
 async def _upsert(posts: PostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:
-    values = _values(new, known, byline)
-    post = known or Post(slug=new.slug, co_authorships=[])
-    changed = {name: value for name, value in values.items() if known is None or getattr(known, name) != value}
-    for name, value in changed.items():
-        setattr(post, name, value)
-    if byline_changed := post.co_authors != list(byline[1:]):
-        kept = {co_authorship.user: co_authorship for co_authorship in post.co_authorships}
-        post.co_authorships = [kept.get(user) or CoAuthorship(user=user) for user in byline[1:]]
-        for position, co_authorship in enumerate(post.co_authorships, start=1):
-            co_authorship.position = position
-    if known and not changed and not byline_changed:
+    values = _values(new, known)
+    author, *co_authors = byline
+    if known is None:
+        await posts.create(author=author, co_authors=co_authors, slug=new.slug, **values)
+        return "created"
+    values["author"] = author
+    changed = {name: value for name, value in values.items() if getattr(known, name) != value}
+    if not posts.set_co_authors(known, co_authors) and not changed:
         return "unchanged"
-    await posts.save(post)
-    return "updated" if known else "created"
+    await posts.update(known, changed)
+    return "updated"
 
 
-def _values(new: ImportedPost, known: Post | None, byline: Sequence[User]) -> dict[str, Any]:
+def _values(new: ImportedPost, known: Post | None) -> dict[str, Any]:
     undated = known.published_at if known and known.published_at else datetime.now(UTC)
     return {
-        "author": byline[0],
         "title": new.title,
         "body": new.body,
         "published_at": None if new.draft else new.published_at or undated,

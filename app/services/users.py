@@ -1,22 +1,31 @@
 """What may be done with users, and by whom."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import UUID
 
 from app.core.config import Settings
 from app.core.errors import Forbidden, PasswordWrong, RegistrationClosed, ScopeMissing, UserNotFound
-from app.core.identity import Caller, Client
+from app.core.identity import Caller, ClientInfo
 from app.core.security import Passwords
-from app.db.models import User
-from app.repos.accounts import Accounts
-from app.repos.users import UserReadRepo
-from app.schemas.pages import Page, PageQuery
+from app.db.models.user import User
+from app.repos.accounts import AccountRepos
+from app.repos.users import UserReadRepo, UserRow
+from app.schemas.pages import Page, PageQuery, next_cursor_of
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
-from app.services.credentials import Links, PasswordProof, acceptable
-from app.services.pages import page_of
+from app.services.links import LinkMailer
+from app.services.passwords import validate_new_password
 from app.services.rate_limits import RateLimits
+from app.services.reauthentication import Reauthentication
 
 type UserView = UserRead | AuthorRead
+
+
+class OwnedRepo(Protocol):
+    """The repo of something that is deleted with its user, and that the audit log tells of."""
+
+    async def delete_of_user(self, user_id: UUID) -> None: ...
 
 
 class UserReadService:
@@ -29,19 +38,17 @@ class UserReadService:
         row = await self._users.get(user_id)
         if row is None:
             raise UserNotFound
-        user = UserRead.model_validate(row)
-        return _as_seen_by(caller, user)
+        return _as_seen_by(caller, row)
 
     async def list_users(self, query: PageQuery, caller: Caller | None) -> Page[UserView]:
         rows = await self._users.page(after=query.after, limit=query.limit + 1)
-        page = page_of([UserRead.model_validate(row) for row in rows], query.limit, at=lambda user: user.created_at)
-        return Page[UserView](items=[_as_seen_by(caller, user) for user in page.items], next_cursor=page.next_cursor)
+        next_cursor = next_cursor_of(rows, query.limit, at=lambda row: row.created_at)
+        return Page[UserView](items=[_as_seen_by(caller, row) for row in rows[: query.limit]], next_cursor=next_cursor)
 
 
-def _as_seen_by(caller: Caller | None, user: UserRead) -> UserView:
-    if caller and (caller.is_admin or caller.owns(user.id)):
-        return user
-    return AuthorRead(id=user.id, name=user.name)
+def _as_seen_by(caller: Caller | None, row: UserRow) -> UserView:
+    view = UserRead if caller and (caller.is_admin or caller.owns(row.id)) else AuthorRead
+    return view.model_validate(row)
 
 
 class UserService:
@@ -49,13 +56,15 @@ class UserService:
         self,
         *,
         reads: UserReadRepo,
-        accounts: Accounts,
+        accounts: AccountRepos,
         passwords: Passwords,
         limits: RateLimits,
-        links: Links,
-        proof: PasswordProof,
+        links: LinkMailer,
+        reauthentication: Reauthentication,
+        owned: Sequence[OwnedRepo],
         settings: Settings,
     ) -> None:
+        """`owned` are the repos whose rows are deleted with their user."""
         self._reads = reads
         self._users = accounts.users
         self._tokens = accounts.tokens
@@ -63,10 +72,11 @@ class UserService:
         self._passwords = passwords
         self._limits = limits
         self._links = links
-        self._proof = proof
+        self._reauthentication = reauthentication
+        self._owned = owned
         self._settings = settings
 
-    async def create_user(self, new: UserCreate, caller: Caller | None, client: Client) -> UserRead:
+    async def create_user(self, new: UserCreate, caller: Caller | None, client: ClientInfo) -> UserRead:
         """Registers an account; without a password nobody can sign in to it until one is set by mail."""
         if not (caller and caller.is_admin):
             if self._settings.registration == "admins":
@@ -74,61 +84,60 @@ class UserService:
             if not new.is_active:  # or an address could be taken for good, with no way in for its owner
                 raise Forbidden
             await self._limits.check("registration", address=client.address, account=new.email)
-        password = new.password and await self._passwords.hash(acceptable(new.password))
-        user = User(email=new.email, name=new.name, is_active=new.is_active, password_hash=password)
-        await self._users.save(user)
+        password_hash = new.password and await self._passwords.hash(validate_new_password(new.password))
+        user = await self._users.create(**new.model_dump(exclude={"password"}), password_hash=password_hash)
         await self._links.send(self._tokens, user, "verify_email")
         return UserRead.model_validate(user)
 
-    async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller, client: Client) -> UserRead:
+    async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller, client: ClientInfo) -> UserRead:
         """A new address has to be confirmed again; the old one is told. Only administrators (de)activate.
 
         Deactivation ends every session: activation must not bring them back.
         """
-        fields = change.model_dump(exclude_unset=True, exclude={"current_password"})
-        if "is_active" in fields and not caller.is_admin:
+        values = change.model_dump(exclude_unset=True, exclude={"current_password"})
+        if "is_active" in values and not caller.is_admin:
             raise Forbidden
-        proved = await self._address_may_change(user_id, change, caller, client) if "email" in fields else None
+        checked_hash = await self._permit_new_address(change, user_id, caller, client) if "email" in values else None
         user = await self._for_update(user_id, caller)
-        if proved and user.password_hash != proved:
+        if checked_hash and user.password_hash != checked_hash:
             raise PasswordWrong
         old_email = user.email
-        for field, value in fields.items():
-            setattr(user, field, value)
-        if user.email != old_email:
+        if values.get("email", old_email) != old_email:
+            await self._users.update(user, values | {"email_verified_at": None})
             await self._address_changed(user, old_email)
-        await self._users.save(user)
+        else:
+            await self._users.update(user, values)
         if not user.is_active:
             await self._sessions.end_all(user.id, datetime.now(UTC))
         return UserRead.model_validate(user)
 
-    async def _address_may_change(
-        self, user_id: UUID, change: UserUpdate, caller: Caller, client: Client
+    async def _permit_new_address(
+        self, change: UserUpdate, user_id: UUID, caller: Caller, client: ClientInfo
     ) -> str | None:
-        """For one's own account it takes the password: whoever has the address can set a new one.
+        """Asks for the password when the account is one's own, for whoever has the address can set a new password.
 
-        Returns the hash of that password, None where it takes none. Raises PasswordWrong or RateLimited.
+        Returns the hash that the password fits, None where none was asked for. Raises PasswordWrong or RateLimited.
         """
         known = await self._reads.get(user_id) if caller.owns(user_id) and caller.session_id else None
         if known is None or known.email == change.email:
             return None
-        proved = await self._proof.demand(change.current_password, caller, client)
+        checked_hash = await self._reauthentication.require_password(change.current_password, caller, client)
         if not caller.is_admin:
             await self._limits.check("registration", address=client.address, account=change.email)
-        return proved
+        return checked_hash
 
     async def _address_changed(self, user: User, old_email: str | None) -> None:
-        user.email_verified_at = None
-        await self._users.save(user)
-        await self._tokens.forget(user.id, "set_password")  # it was sent to the old address
+        await self._tokens.delete(user.id, "set_password")  # it was sent to the old address
         await self._links.send(self._tokens, user, "verify_email")
         if old_email:
-            text = "The e-mail address of your Postern account was changed. If it wasn't you, tell an administrator.\n"
-            self._links.notify(old_email, "Your e-mail address was changed", text)
+            self._links.tell_of_change(old_email)
 
     async def delete_user(self, user_id: UUID, caller: Caller) -> None:
-        """Removes the user and their posts."""
-        await self._users.delete(await self._for_update(user_id, caller))
+        """Deletes the user and what is theirs."""
+        user = await self._for_update(user_id, caller)
+        for repo in self._owned:
+            await repo.delete_of_user(user.id)
+        await self._users.delete(user)
 
     async def _for_update(self, user_id: UUID, caller: Caller) -> User:
         """The user to change, locked: the caller's own, or anybody for an administrator.

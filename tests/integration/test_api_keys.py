@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.identity import Scope
 from app.core.security import digest
-from app.db.models import ApiKey, User
+from app.db.models.api_key import ApiKey
+from app.db.models.user import User
 from app.db.session import Database
 from tests.conftest import Bearer, Save
 from tests.support.accounts import AUTH, ME, PASSWORD, configure, hashed, tokens_of, told

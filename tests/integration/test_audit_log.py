@@ -17,7 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from app.api.identity import get_optional_user
 from app.cli.main import run
 from app.core.identity import Scope
-from app.db.models import Base, CoAuthorship, Post, User
+from app.db.base import Base
+from app.db.models.co_authorship import CoAuthorship
+from app.db.models.post import Post
+from app.db.models.user import User
 from app.db.session import Database
 from tests.conftest import Save
 from tests.support.application import client_of
@@ -326,7 +329,7 @@ async def test_the_log_cannot_be_rewritten_even_by_its_owner(
 async def test_the_posts_that_go_with_a_user_are_on_record(
     world: World, visitor: httpx2.AsyncClient, events: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.repos.users._BATCH", 2)
+    monkeypatch.setattr("app.repos.posts._BATCH", 2)
     more: list[Post] = [PostFactory(author=world.owner) for _ in range(3)]
     kept = PostFactory(author=world.other)
     await world.save(*more, kept)

@@ -11,7 +11,7 @@ import httpx2
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
-from app.api.deps import Write
+from app.api.deps import WriteSession
 from tests.support.application import client_of, running
 from tests.support.database import count, idle_transactions
 from tests.support.factories import UserFactory
@@ -77,7 +77,7 @@ async def cut_off(coroutine: Coroutine[Any, Any, Any], at: int) -> bool:
 async def test_after_a_thousand_cancelled_requests_no_connection_is_lost(
     live_app: FastAPI, live_client: httpx2.AsyncClient, live_url: URL
 ) -> None:
-    async def lingers(session: Write) -> None:
+    async def lingers(session: WriteSession) -> None:
         session.add(UserFactory())
         await session.flush()
         await asyncio.sleep(0)

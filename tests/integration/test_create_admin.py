@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
 from app.core.identity import Scope
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Save
 from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
 from tests.support.application import client_of, running

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 
-from app.api.deps import Read, Write
+from app.api.deps import ReadConnection, WriteSession
 from app.db.session import Database
 from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
@@ -70,10 +70,10 @@ async def test_time_is_utc_whatever_the_database_prefers(live_url: URL) -> None:
 
 
 async def test_a_statement_that_takes_too_long_is_a_503(live_url: URL) -> None:
-    async def read(reader: Read) -> None:
+    async def read(reader: ReadConnection) -> None:
         await reader.all(text("SELECT pg_sleep(60)"))
 
-    async def write(session: Write) -> None:
+    async def write(session: WriteSession) -> None:
         session.add(UserFactory())
         await session.flush()
         await session.execute(text("SELECT pg_sleep(60)"))
@@ -104,7 +104,7 @@ async def test_a_row_that_somebody_else_has_locked_is_a_503(live_url: URL) -> No
 
 
 async def test_a_transaction_left_idle_is_ended_by_the_server_and_is_a_503(live_url: URL) -> None:
-    async def waits(session: Write) -> None:
+    async def waits(session: WriteSession) -> None:
         session.add(UserFactory())
         await session.flush()
         for _ in range(3000):  # some seconds

@@ -11,10 +11,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 
-from app.api.deps import Write
+from app.api.deps import WriteSession
 from app.api.errors import TITLES
 from app.core.errors import DomainError, UserNotFound
-from app.db.models import Post
+from app.db.models.post import Post
 from app.main import create_app
 from tests.conftest import Save
 from tests.support.application import client_of, make_settings, running
@@ -355,7 +355,7 @@ async def test_a_violated_constraint_that_nobody_expected_shows_nothing_of_the_r
     app = create_app(settings)
 
     @app.post("/long")
-    async def long(session: Write) -> None:
+    async def long(session: WriteSession) -> None:
         author = UserFactory(email=EMAIL)
         session.add(Post(author=author, title=CANARIES["secret"], body="x" * 1_000_001, co_authorships=[]))
         await session.flush()

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import URL
 from starlette.types import Message, Scope
 
-from app.api.deps import Write, get_db
+from app.api.deps import WriteSession, get_db
 from app.api.identity import get_optional_user
 from app.api.middleware import DOCUMENTATION
 from app.core.mail import Mail, Mailer, SmtpMailer
@@ -416,7 +416,7 @@ async def test_a_form_made_to_break_sign_in_is_the_clients_fault(visitor: httpx2
 
 async def test_a_password_longer_than_any_isnt_even_hashed(app: FastAPI, visitor: httpx2.AsyncClient) -> None:
     hashed: list[tuple[str, str]] = []
-    passwords = app.state.resources.passwords
+    passwords = app.state.process_context.passwords
     verify = passwords._verify
 
     def noted(password: str, stored: str) -> bool:
@@ -529,7 +529,7 @@ async def go_wrong(client: httpx2.AsyncClient, url: URL) -> set[int]:
     return {answer.status_code for answer in answers}
 
 
-async def fails_in_the_database(session: Write) -> None:
+async def fails_in_the_database(session: WriteSession) -> None:
     session.add_all([UserFactory(email="canary-error@example.com"), UserFactory(email="CANARY-error@example.com")])
     await session.flush()
 
@@ -545,7 +545,7 @@ async def test_a_session_in_production_leaves_nothing_personal_or_secret_in_the_
     app.add_api_route("/fails", fails_in_the_database, methods=["POST"])
     app.add_api_route("/raises", raises, methods=["POST"])
     app.state.database = Database(live_url, settings)
-    app.state.resources.mailer = box = Box(SmtpMailer("smtp://canary:canary@127.0.0.1:9", "canary@example.com"))
+    app.state.process_context.mailer = box = Box(SmtpMailer("smtp://canary:canary@127.0.0.1:9", "canary@example.com"))
 
     with captured_log() as log:
         async with client_of(app, headers={"user-agent": "canary-agent"}) as client:

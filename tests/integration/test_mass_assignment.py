@@ -11,7 +11,7 @@ from sqlalchemy import Column, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.api.identity import get_optional_user
-from app.db.models import Base
+from app.db.base import Base
 from tests.conftest import Save
 from tests.support.world import API, AUTH, CHANGES, PASSWORD, POSTS, USERS, World, make_world, routes_of, send
 

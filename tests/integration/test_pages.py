@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Save
 from tests.support.accounts import AUTH, configure, hashed
 from tests.support.factories import UserFactory

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.deps import get_resources
+from app.api.deps import get_process_context
 from app.core.security import Passwords
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,
@@ -404,7 +404,7 @@ class Gate:
 
 
 def gated(app: FastAPI) -> tuple[Passwords, Gate]:
-    passwords: Passwords = app.state.resources.passwords
+    passwords: Passwords = app.state.process_context.passwords
     gate = Gate(passwords._hasher)
     passwords._hasher = gate  # type: ignore[assignment]  # the gate stands in for the library's hasher
     return passwords, gate
@@ -475,7 +475,7 @@ async def test_changing_and_setting_a_password_hold_no_connection_while_they_wai
 async def test_a_token_that_is_not_valid_has_nothing_hashed(
     app: FastAPI, visitor: httpx2.AsyncClient, ada: User
 ) -> None:
-    passwords = app.dependency_overrides[get_resources]().passwords
+    passwords = app.dependency_overrides[get_process_context]().passwords
     gate = Gate(passwords._hasher)
     passwords._hasher = gate
     gate.opened.set()

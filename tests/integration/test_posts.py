@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from app.db.models import CoAuthorship, Post, User
+from app.db.models.co_authorship import CoAuthorship
+from app.db.models.post import Post
+from app.db.models.user import User
 from app.db.session import Database
 from app.schemas.pages import Position
 from tests.conftest import Save

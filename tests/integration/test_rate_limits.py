@@ -15,9 +15,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import Receive, Scope, Send
 
-from app.api.deps import get_resources, get_settings
-from app.api.resources import make_resources
+from app.api.deps import get_process_context, get_settings
 from app.core.errors import InvalidSettings
+from app.wiring import make_process_context
 from tests.conftest import Save
 from tests.support.application import client_of, make_settings, running
 from tests.support.callers import ADMIN, signed_in
@@ -45,9 +45,9 @@ STORAGES = pytest.mark.parametrize("storage", [None, "async+memory://"], ids=["d
 def use_limits(app: FastAPI, **settings: Any) -> None:
     """Turns the limits on: wide but for those named here."""
     chosen = make_settings(rate_limits=True, **(LIMITS | settings))
-    resources = make_resources(chosen)
+    resources = make_process_context(chosen)
     app.dependency_overrides[get_settings] = lambda: chosen
-    app.dependency_overrides[get_resources] = lambda: resources
+    app.dependency_overrides[get_process_context] = lambda: resources
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.security import digest
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,

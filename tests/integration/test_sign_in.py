@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Bearer, Save
 from tests.support.accounts import (
     AUTH,

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.identity import get_optional_user
 from app.core.identity import Scope
 from app.core.security import digest, new_secret
-from app.db.models import OneTimeToken, User
+from app.db.models.one_time_token import OneTimeToken
+from app.db.models.user import User
 from tests.conftest import Bearer, Save
 from tests.support.accounts import AUTH, ME, PASSWORD, configure, hashed, tokens_of
 from tests.support.application import client_of, running

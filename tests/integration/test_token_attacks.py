@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from joserfc import jwk, jws
 
 from app.core.identity import Scope
-from app.db.models import User
+from app.db.models.user import User
 from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.deps import Write, get_db
+from app.api.deps import WriteSession, get_db
 from app.core.errors import EmailTaken
 from tests.support.application import client_of
 from tests.support.database import ask, count, idle_transactions, open_writes, terminate_transactions
@@ -164,22 +164,22 @@ async def test_a_session_that_dies_before_its_commit_is_no_success(
     assert (await live_client.post(USERS, json={"email": "ada@example.com"})).status_code == 201
 
 
-async def succeeds(session: Write) -> int:
+async def succeeds(session: WriteSession) -> int:
     await insert_user(session)
     return 1
 
 
-async def raises(session: Write) -> int:
+async def raises(session: WriteSession) -> int:
     await insert_user(session)
     raise RuntimeError("the canary")
 
 
-async def raises_domain_error(session: Write) -> int:
+async def raises_domain_error(session: WriteSession) -> int:
     await insert_user(session)
     raise EmailTaken
 
 
-async def returns_what_its_model_refuses(session: Write) -> int:
+async def returns_what_its_model_refuses(session: WriteSession) -> int:
     await insert_user(session)
     return "the canary"  # type: ignore[return-value] - what the framework has to refuse
 
@@ -210,7 +210,7 @@ async def test_a_request_cancelled_after_its_write_undoes_it(
 ) -> None:
     written = asyncio.Event()
 
-    async def waits_for_ever(session: Write) -> None:
+    async def waits_for_ever(session: WriteSession) -> None:
         await insert_user(session)
         written.set()
         await asyncio.Event().wait()

@@ -9,8 +9,8 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from joserfc import jws
 
-from app.api.deps import get_resources, get_settings
-from app.api.resources import make_resources
+from app.api.deps import get_process_context, get_settings
+from app.wiring import make_process_context
 from tests.support.application import make_settings
 from tests.support.callers import header
 
@@ -33,9 +33,9 @@ def hashed(password: str = PASSWORD) -> str:
 def configure(app: FastAPI, **values: Any) -> None:
     """Other settings, for the length of a test."""
     settings = make_settings(**values)
-    resources = make_resources(settings)
+    resources = make_process_context(settings)
     app.dependency_overrides[get_settings] = lambda: settings
-    app.dependency_overrides[get_resources] = lambda: resources
+    app.dependency_overrides[get_process_context] = lambda: resources
 
 
 def claims_of(tokens: Tokens) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from fastapi import FastAPI
 
 from app.core.identity import Scope
 from app.core.security import digest, new_api_key
-from app.db.models import ApiKey, AuthSession, User
+from app.db.models.api_key import ApiKey
+from app.db.models.auth_session import AuthSession
+from app.db.models.user import User
 
 
 def header(credential: str) -> dict[str, str]:
@@ -23,7 +25,7 @@ async def signed_in(app: FastAPI, save: Callable[..., Awaitable[None]], user: Us
     await save(user)
     session = AuthSession(user_id=user.id, expires_at=datetime.now(UTC) + timedelta(days=1))
     await save(session)
-    return header(app.state.resources.keyring.access_token(user_id=user.id, session_id=session.id))
+    return header(app.state.process_context.keyring.access_token(user_id=user.id, session_id=session.id))
 
 
 async def with_key(save: Callable[..., Awaitable[None]], user: User, *scopes: Scope) -> dict[str, str]:

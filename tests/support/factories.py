@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import factory
 
-from app.db.models import Post, User
+from app.db.models.post import Post
+from app.db.models.user import User
 
 
 class UserFactory(factory.Factory):

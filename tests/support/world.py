@@ -14,7 +14,12 @@ from fastapi.routing import iter_route_contexts
 
 from app.core.identity import Scope
 from app.core.security import digest, new_api_key, new_secret
-from app.db.models import ApiKey, AuthSession, OneTimeToken, Post, RefreshToken, User
+from app.db.models.api_key import ApiKey
+from app.db.models.auth_session import AuthSession
+from app.db.models.one_time_token import OneTimeToken
+from app.db.models.post import Post
+from app.db.models.refresh_token import RefreshToken
+from app.db.models.user import User
 from tests.support.accounts import hashed
 from tests.support.callers import signed_in
 from tests.support.factories import PostFactory, UserFactory

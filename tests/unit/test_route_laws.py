@@ -10,7 +10,8 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from app.api.errors import problems
-from app.db.models import Base, User
+from app.db.base import Base
+from app.db.models.user import User
 from app.schemas.base import Input, Output
 from app.schemas.pages import Page
 from app.schemas.users import UserCreate, UserRead

@@ -1,22 +1,22 @@
 """Decisions of the services, on repos that are plain dictionaries."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Never
 from uuid import UUID, uuid4
 
 import pytest
 
 from app.core.errors import AuthorUnknown, Forbidden, PostNotFound, UserNotFound
-from app.core.identity import Caller, Client
-from app.db.models import Post, User
-from app.repos.accounts import Accounts
+from app.core.identity import Caller, ClientInfo
+from app.db.models.post import Post
+from app.db.models.user import User
+from app.repos.accounts import AccountRepos
 from app.repos.posts import PostRepo
 from app.repos.users import UserRepo
 from app.schemas.base import Entity
-from app.schemas.pages import Position
+from app.schemas.pages import Page, Position
 from app.schemas.posts import PostCreate, PostUpdate
 from app.schemas.users import UserUpdate
-from app.services.pages import page_of
 from app.services.posts import PostService
 from app.services.users import UserService
 
@@ -24,27 +24,58 @@ CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 ADMIN = Caller(user_id=uuid4(), is_admin=True)
 
 
-class Rows[Row: (Post, User)]:
-    """Both repos' writing half: rows by id, and how often each was saved."""
+class FakePosts(PostRepo):
+    """The repo on a dictionary: posts by id, and how often one was written."""
 
-    def __init__(self, *rows: Row) -> None:
-        self.rows: dict[UUID, Row] = {row.id: row for row in rows}
-        self.saved: list[Row] = []
+    def __init__(self, *posts: Post) -> None:
+        self.rows = {post.id: post for post in posts}
+        self.written: list[Post] = []
 
-    async def get(self, row_id: UUID) -> Row | None:
-        return self.rows.get(row_id)
+    async def get_for_update(self, post_id: UUID) -> Post | None:
+        return self.rows.get(post_id)
 
-    get_for_update = get
+    async def delete(self, post: Post) -> None:
+        del self.rows[post.id]
 
-    async def save(self, row: Row) -> None:
-        row.id = row.id or uuid4()
-        row.created_at = row.created_at or CREATED
-        row.updated_at = CREATED
-        self.rows[row.id] = row
-        self.saved.append(row)
+    async def delete_of_user(self, user_id: UUID) -> None:
+        self.rows = {post.id: post for post in self.rows.values() if post.author_id != user_id}
 
-    async def delete(self, row: Row) -> None:
-        del self.rows[row.id]
+    async def _save(self, post: Post) -> Post:
+        self.rows[post.id] = stored(post)
+        self.written.append(post)
+        return post
+
+
+class FakeUsers(UserRepo):
+    """The repo on a dictionary."""
+
+    def __init__(self, *users: User) -> None:
+        self.rows = {user.id: user for user in users}
+
+    async def get(self, user_id: UUID) -> User | None:
+        return self.rows.get(user_id)
+
+    async def get_for_update(self, user_id: UUID) -> User | None:
+        return self.rows.get(user_id)
+
+    async def _save(self, user: User) -> User:
+        self.rows[user.id] = stored(user)
+        return user
+
+
+def stored[Row: (Post, User)](row: Row) -> Row:
+    """With the values that the database makes."""
+    row.id = row.id or uuid4()
+    row.created_at = row.created_at or CREATED
+    row.updated_at = CREATED
+    return row
+
+
+class Untouched:
+    """What a decision has no business with: any use of it fails the test."""
+
+    def __getattr__(self, name: str) -> Never:
+        raise AssertionError(f"{name} was used")
 
 
 def author() -> User:
@@ -57,17 +88,17 @@ def post(**values: Any) -> Post:
     return Post(id=uuid4(), author=writer, author_id=writer.id, created_at=CREATED, co_authorships=[], **given)
 
 
-def service_of(*posts: Post, users: tuple[User, ...] = ()) -> tuple[PostService, Rows[Post]]:
-    rows = Rows[Post](*posts)
-    return PostService(cast("PostRepo", rows), cast("UserRepo", Rows[User](*users))), rows
+def service_of(*posts: Post, users: tuple[User, ...] = ()) -> tuple[PostService, FakePosts]:
+    repo = FakePosts(*posts)
+    return PostService(repo, FakeUsers(*users)), repo
 
 
 def users_of(*users: User) -> UserService:
     """The service without what only registration, addresses and deactivation need."""
-    unused: Any = None
-    needed = ("reads", "passwords", "limits", "links", "proof", "settings")
-    repo = cast("UserRepo", Rows[User](*users))
-    return UserService(accounts=Accounts(repo, unused, unused, unused), **dict.fromkeys(needed, unused))
+    untouched: Any = Untouched()
+    needed = ("reads", "passwords", "limits", "links", "reauthentication", "settings")
+    accounts = AccountRepos(FakeUsers(*users), untouched, untouched, untouched)
+    return UserService(accounts=accounts, owned=(), **dict.fromkeys(needed, untouched))
 
 
 @pytest.mark.parametrize("draft", [True, False])
@@ -87,12 +118,12 @@ async def test_a_new_post_is_published_now_unless_it_is_a_draft(draft: bool) -> 
 
 
 async def test_a_post_of_nobody_is_not_saved() -> None:
-    service, rows = service_of()
+    service, repo = service_of()
 
     with pytest.raises(AuthorUnknown):
         await service.create_post(PostCreate(author_id=uuid4(), title="Notes", body=""), ADMIN)
 
-    assert rows.saved == []
+    assert repo.written == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +152,7 @@ async def test_a_change_publishes_or_withdraws_only_when_it_says_so(
 
 async def test_somebody_elses_post_is_forbidden_and_their_draft_is_not_there() -> None:
     published, draft = post(published_at=CREATED), post()
-    service, rows = service_of(published, draft)
+    service, repo = service_of(published, draft)
     stranger = Caller(user_id=uuid4())
 
     with pytest.raises(Forbidden):
@@ -129,22 +160,22 @@ async def test_somebody_elses_post_is_forbidden_and_their_draft_is_not_there() -
     with pytest.raises(PostNotFound):
         await service.delete_post(draft.id, stranger)
 
-    assert rows.saved == []
-    assert set(rows.rows) == {published.id, draft.id}
+    assert repo.written == []
+    assert set(repo.rows) == {published.id, draft.id}
 
 
 async def test_a_change_keeps_what_it_does_not_name() -> None:
     known = post(body="Text.")
-    service, rows = service_of(known)
+    service, repo = service_of(known)
 
     changed = await service.update_post(known.id, PostUpdate(title="Changed", slug=None), ADMIN)
 
     assert (changed.title, changed.slug, changed.body) == ("Changed", None, "Text.")
-    assert rows.saved == [known]
+    assert repo.written == [known]
 
 
 async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
-    posts, rows = service_of()
+    posts, repo = service_of()
     users = users_of()
 
     with pytest.raises(PostNotFound):
@@ -152,16 +183,16 @@ async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
     with pytest.raises(PostNotFound):
         await posts.delete_post(uuid4(), ADMIN)
     with pytest.raises(UserNotFound):
-        await users.update_user(uuid4(), UserUpdate(name="Ada"), ADMIN, Client("127.0.0.1"))
+        await users.update_user(uuid4(), UserUpdate(name="Ada"), ADMIN, ClientInfo("127.0.0.1"))
 
-    assert rows.saved == []
+    assert repo.written == []
 
 
 async def test_a_user_can_lose_the_name_but_nothing_else() -> None:
     known = author()
     service = users_of(known)
 
-    changed = await service.update_user(known.id, UserUpdate(name=None), ADMIN, Client("127.0.0.1"))
+    changed = await service.update_user(known.id, UserUpdate(name=None), ADMIN, ClientInfo("127.0.0.1"))
 
     assert (changed.name, changed.email, changed.is_active) == (None, "ada@example.com", True)
 
@@ -176,14 +207,14 @@ def items(number: int) -> list[Item]:
 
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_a_page_with_room_left_is_the_last(number: int) -> None:
-    page = page_of(given := items(number), 3, at=lambda item: item.at)
+    page = Page[Item].of(given := items(number), 3, at=lambda item: item.at)
 
     assert page.items == given
     assert page.next_cursor is None
 
 
 def test_one_item_too_many_says_where_the_next_page_starts() -> None:
-    page = page_of(given := items(4), 3, at=lambda item: item.at)
+    page = Page[Item].of(given := items(4), 3, at=lambda item: item.at)
 
     assert page.items == given[:3]
     assert page.next_cursor is not None

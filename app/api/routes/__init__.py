@@ -1,13 +1,10 @@
-"""Every route: the API under its version, and the pages that mails link to."""
+"""Every route of the API, under its version. A file in this folder is a resource: its `router` is included."""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from fastapi import APIRouter
 
-from app.api.routes import api_keys, audit_events, auth, pages, posts, users
-
-api = APIRouter(prefix="/api/v1")
-for module in (users, posts, auth, api_keys, audit_events):
-    api.include_router(module.router)
-
-router = APIRouter()
-router.include_router(api)
-router.include_router(pages.router)
+router = APIRouter(prefix="/api/v1")
+for _module in iter_modules(__path__):
+    router.include_router(import_module(f"{__name__}.{_module.name}").router)

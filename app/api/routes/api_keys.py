@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from app.api.deps import ApiKeyReads, ApiKeys
+from app.api.deps import Reads, Writes
 from app.api.errors import problems
 from app.api.identity import SignedIn
 from app.core.errors import (
@@ -28,17 +28,17 @@ SIGNED_IN = (NotAuthenticated, ScopeMissing)
     summary="Make an API key; it is shown this once",
     responses=problems(*SIGNED_IN, Forbidden, ApiKeyExpired, TooManyApiKeys),
 )
-async def create_api_key(new: ApiKeyCreate, keys: ApiKeys, caller: SignedIn) -> ApiKeyCreated:
-    return await keys.create_key(new, caller)
+async def create_api_key(new: ApiKeyCreate, writes: Writes, caller: SignedIn) -> ApiKeyCreated:
+    return await writes.api_keys.create_key(new, caller)
 
 
 @router.get("", status_code=200, summary="List your API keys", responses=problems(*SIGNED_IN))
-async def list_api_keys(keys: ApiKeyReads, caller: SignedIn) -> list[ApiKeyRead]:
-    return await keys.list_keys(caller)
+async def list_api_keys(reads: Reads, caller: SignedIn) -> list[ApiKeyRead]:
+    return await reads.api_keys.list_keys(caller)
 
 
 @router.delete(
     "/{key_id}", status_code=204, summary="Revoke an API key", responses=problems(*SIGNED_IN, ApiKeyNotFound)
 )
-async def revoke_api_key(key_id: UUID, keys: ApiKeys, caller: SignedIn) -> None:
-    await keys.revoke_key(key_id, caller)
+async def revoke_api_key(key_id: UUID, writes: Writes, caller: SignedIn) -> None:
+    await writes.api_keys.revoke_key(key_id, caller)

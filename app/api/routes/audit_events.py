@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.api.deps import AuditEventReads
+from app.api.deps import Reads
 from app.api.errors import problems
 from app.api.identity import Admin
 from app.core.errors import Forbidden, NotAuthenticated, ScopeMissing
@@ -21,6 +21,6 @@ router = APIRouter(prefix="/audit-events", tags=["audit"])
     responses=problems(NotAuthenticated, Forbidden, ScopeMissing),
 )
 async def list_audit_events(
-    query: Annotated[AuditEventQuery, Query()], events: AuditEventReads, _admin: Admin
+    query: Annotated[AuditEventQuery, Query()], reads: Reads, _admin: Admin
 ) -> Page[AuditEventRead]:
-    return await events.list_events(query)
+    return await reads.audit_events.list_events(query)

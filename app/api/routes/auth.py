@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from fastapi.security import OAuth2PasswordRequestForm
 
-from app.api.deps import AuthSessionReads, AuthSessions, Credentials, FromClient, LinkRequests, SignIn
+from app.api.deps import Client, Reads, Writes
 from app.api.errors import problems
 from app.api.identity import SignedIn
 from app.core.errors import (
@@ -41,25 +41,23 @@ SIGNED_IN = (NotAuthenticated, ScopeMissing)
 
 
 @router.post("/token", status_code=200, summary="Sign in; `username` is the e-mail address", responses=SIGN_IN)
-async def sign_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], service: SignIn, client: FromClient
-) -> TokenPair:
-    return await service.sign_in(form.username, form.password, client)
+async def sign_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], writes: Writes, client: Client) -> TokenPair:
+    return await writes.sign_in.sign_in(form.username, form.password, client)
 
 
 @router.post("/refresh", status_code=200, summary="Exchange a refresh token", responses=problems(RefreshRefused))
-async def refresh(request: RefreshRequest, sessions: AuthSessions) -> TokenPair:
-    return await sessions.refresh(request.refresh_token.get_secret_value())
+async def refresh(request: RefreshRequest, writes: Writes) -> TokenPair:
+    return await writes.auth_sessions.refresh(request.refresh_token.get_secret_value())
 
 
 @router.post("/logout", status_code=204, summary="End this session", responses=problems(*SIGNED_IN, SessionNotFound))
-async def sign_out(sessions: AuthSessions, caller: SignedIn) -> None:
-    await sessions.end_session(caller.session_id, caller)
+async def sign_out(writes: Writes, caller: SignedIn) -> None:
+    await writes.auth_sessions.end_session(caller.session_id, caller)
 
 
 @router.get("/sessions", status_code=200, summary="List your sessions", responses=problems(*SIGNED_IN))
-async def list_sessions(sessions: AuthSessionReads, caller: SignedIn) -> list[SessionRead]:
-    return await sessions.list_sessions(caller)
+async def list_sessions(reads: Reads, caller: SignedIn) -> list[SessionRead]:
+    return await reads.auth_sessions.list_sessions(caller)
 
 
 @router.delete(
@@ -68,8 +66,8 @@ async def list_sessions(sessions: AuthSessionReads, caller: SignedIn) -> list[Se
     summary="End one of your sessions",
     responses=problems(*SIGNED_IN, SessionNotFound),
 )
-async def end_session(session_id: UUID, sessions: AuthSessions, caller: SignedIn) -> None:
-    await sessions.end_session(session_id, caller)
+async def end_session(session_id: UUID, writes: Writes, caller: SignedIn) -> None:
+    await writes.auth_sessions.end_session(session_id, caller)
 
 
 @router.post(
@@ -78,10 +76,8 @@ async def end_session(session_id: UUID, sessions: AuthSessions, caller: SignedIn
     summary="Change your password; every session ends",
     responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooCommon, *LIMITED),
 )
-async def change_password(
-    change: PasswordChange, credentials: Credentials, caller: SignedIn, client: FromClient
-) -> None:
-    await credentials.change_password(change, caller, client)
+async def change_password(change: PasswordChange, writes: Writes, caller: SignedIn, client: Client) -> None:
+    await writes.passwords.change_password(change, caller, client)
 
 
 @router.post(
@@ -90,8 +86,8 @@ async def change_password(
     summary="Ask for a link that sets a password",
     responses=problems(*LIMITED),
 )
-async def request_password(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
-    return await links.request(request.email, "set_password", client)
+async def request_password(request: MailRequest, writes: Writes, client: Client) -> MailPromise:
+    return await writes.link_requests.request(request.email, "set_password", client)
 
 
 @router.post(
@@ -100,8 +96,8 @@ async def request_password(request: MailRequest, links: LinkRequests, client: Fr
     summary="Set a password by a link; every session ends",
     responses=problems(TokenRefused, PasswordTooCommon),
 )
-async def set_password(change: PasswordSet, credentials: Credentials) -> None:
-    await credentials.set_password(change)
+async def set_password(change: PasswordSet, writes: Writes) -> None:
+    await writes.links.set_password(change)
 
 
 @router.post(
@@ -110,8 +106,8 @@ async def set_password(change: PasswordSet, credentials: Credentials) -> None:
     summary="Ask for a link that confirms an address",
     responses=problems(*LIMITED),
 )
-async def request_confirmation(request: MailRequest, links: LinkRequests, client: FromClient) -> MailPromise:
-    return await links.request(request.email, "verify_email", client)
+async def request_confirmation(request: MailRequest, writes: Writes, client: Client) -> MailPromise:
+    return await writes.link_requests.request(request.email, "verify_email", client)
 
 
 @router.post(
@@ -120,5 +116,5 @@ async def request_confirmation(request: MailRequest, links: LinkRequests, client
     summary="Confirm an address by a link",
     responses=problems(TokenRefused),
 )
-async def confirm_email(confirmation: EmailConfirmation, credentials: Credentials) -> None:
-    await credentials.confirm_email(confirmation)
+async def confirm_email(confirmation: EmailConfirmation, writes: Writes) -> None:
+    await writes.links.confirm_email(confirmation)

@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from app.api.deps import FromClient, UserReads, Users
+from app.api.deps import Client, Reads, Writes
 from app.api.errors import problems
-from app.api.identity import AccountOwner, AnyCaller, CurrentUser, UserReader
+from app.api.identity import AccountOwner, AnyCaller, CurrentUser, reading
 from app.core.errors import (
     EmailTaken,
     Forbidden,
@@ -22,10 +22,13 @@ from app.core.errors import (
     UserNameless,
     UserNotFound,
 )
+from app.core.identity import Caller, Scope
 from app.schemas.pages import Page, PageQuery
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 
 router = APIRouter(prefix="/users", tags=["users"])
+
+UserReader = Annotated[Caller | None, Depends(reading(Scope.USERS_READ))]
 
 LIMITED = (RateLimited, RateLimitsUnavailable)
 CREATE = (EmailTaken, PasswordTooCommon, *LIMITED, RegistrationClosed, Forbidden, NotAuthenticated)
@@ -35,34 +38,34 @@ CHANGE = (*REMOVE, EmailTaken, NameTaken, UserNameless, PasswordWrong, *LIMITED)
 
 
 @router.post("", status_code=201, summary="Register, or create a user", responses=problems(*CREATE))
-async def create_user(new: UserCreate, users: Users, caller: AnyCaller, client: FromClient) -> UserRead:
-    return await users.create_user(new, caller, client)
+async def create_user(new: UserCreate, writes: Writes, caller: AnyCaller, client: Client) -> UserRead:
+    return await writes.users.create_user(new, caller, client)
 
 
 @router.get("", status_code=200, summary="List users, newest first", responses=problems(*READ))
 async def list_users(
-    query: Annotated[PageQuery, Query()], users: UserReads, caller: UserReader
+    query: Annotated[PageQuery, Query()], reads: Reads, caller: UserReader
 ) -> Page[UserRead | AuthorRead]:
-    return await users.list_users(query, caller)
+    return await reads.users.list_users(query, caller)
 
 
 @router.get("/me", status_code=200, summary="Read yourself", responses=problems(*READ))
-async def read_me(users: UserReads, _reader: UserReader, caller: CurrentUser) -> UserRead | AuthorRead:
-    return await users.get_user(caller.user_id, caller)
+async def read_me(reads: Reads, _reader: UserReader, caller: CurrentUser) -> UserRead | AuthorRead:
+    return await reads.users.get_user(caller.user_id, caller)
 
 
 @router.get("/{user_id}", status_code=200, summary="Read a user", responses=problems(*READ, UserNotFound))
-async def read_user(user_id: UUID, users: UserReads, caller: UserReader) -> UserRead | AuthorRead:
-    return await users.get_user(user_id, caller)
+async def read_user(user_id: UUID, reads: Reads, caller: UserReader) -> UserRead | AuthorRead:
+    return await reads.users.get_user(user_id, caller)
 
 
 @router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(*CHANGE))
 async def update_user(
-    user_id: UUID, change: UserUpdate, users: Users, caller: AccountOwner, client: FromClient
+    user_id: UUID, change: UserUpdate, writes: Writes, caller: AccountOwner, client: Client
 ) -> UserRead:
-    return await users.update_user(user_id, change, caller, client)
+    return await writes.users.update_user(user_id, change, caller, client)
 
 
 @router.delete("/{user_id}", status_code=204, summary="Delete a user and their posts", responses=problems(*REMOVE))
-async def delete_user(user_id: UUID, users: Users, caller: AccountOwner) -> None:
-    await users.delete_user(user_id, caller)
+async def delete_user(user_id: UUID, writes: Writes, caller: AccountOwner) -> None:
+    await writes.users.delete_user(user_id, caller)

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db.models import Base
+import app.db.models  # noqa: F401 - imports every model
+from app.db.base import Base
 from safestep.drift.schema import Schema, difference, schema_of
 from safestep.migrations import commands as migrations
 

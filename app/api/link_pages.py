@@ -6,14 +6,16 @@ A site with pages of its own serves these two paths itself; PUBLIC_URL says wher
 import re
 from base64 import b64encode
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from app.api.errors import problems
+from app.core.product import NAME
 
-PAGE = (Path(__file__).parents[1] / "pages" / "link.html").read_text(encoding="utf-8")
+PAGE = Path(__file__).with_name("link_page.html").read_text(encoding="utf-8").replace("{{ name }}", escape(NAME))
 
 
 def _policy(page: str) -> str:

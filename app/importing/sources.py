@@ -1,57 +1,20 @@
 """Reads what is to be imported: a folder of Markdown with front matter, one such file, or a JSON Lines file."""
 
 import json
-import re
-import tomllib
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from frontmatter.default_handlers import BaseHandler, YAMLHandler
 from pydantic import ValidationError
 
+from app.importing.front_matter import Unreadable, read_front_matter
+from app.schemas.base import in_words
 from app.schemas.imports import KNOWN_FIELDS, TEXT_FIELDS, ImportedPost, day_in_path
-from app.schemas.problems import in_words
 
 MARKDOWN = (".md", ".markdown")
 JSON_LINES = (".jsonl", ".ndjson")
 DRAFTS = "_drafts"  # Jekyll's folder of what isn't published yet
-
-# Fields that are text whatever they look like (`title: 2020`, `slug: 1.10`), and what YAML would take them for.
-TEXTS = frozenset({"title", "author", "authors", "name", "path", "slug"})
-LOOKS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "timestamp"))
-
-
-class FrontMatterLoader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in TEXTS and value.tag in LOOKS:
-                value.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
-
-
-class FrontMatterHandler(YAMLHandler):
-    def load(self, fm: str, **_: object) -> Any:
-        return super().load(fm, Loader=FrontMatterLoader)
-
-
-class TOMLHandler(BaseHandler):
-    """The library's own handler wants the abandoned `toml` package; the standard library parses TOML."""
-
-    FM_BOUNDARY = re.compile(r"^\+{3}\s*$", re.MULTILINE)
-    START_DELIMITER = END_DELIMITER = "+++"
-
-    def load(self, fm: str) -> dict[str, Any]:
-        return tomllib.loads(fm)
-
-
-HANDLERS = (TOMLHandler(), FrontMatterHandler())
-
-
-class Unreadable(Exception):
-    """One source that can't be imported; its text says why, in one line."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +88,7 @@ def _documents(path: Path) -> _Raw:
         place = file.relative_to(root)
         name = place.as_posix()
         try:
-            fields, body = _front_matter(file)
+            fields, body = read_front_matter(file)
         except (OSError, Unreadable) as error:
             text = str(error) if isinstance(error, Unreadable) else f"can't be read: {error.strerror}"
             yield name, Unreadable(text), ()
@@ -147,28 +110,6 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = (file for file in path.rglob("*") if file.suffix.casefold() in MARKDOWN and file.stem != "_index")
     return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts))
-
-
-def _front_matter(file: Path) -> tuple[dict[str, Any], str]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("not UTF-8 text") from None
-    handler = next((each for each in HANDLERS if each.detect(text)), None)
-    if handler is None:
-        raise Unreadable("no front matter: expected +++ (TOML) or --- (YAML) on the first line")
-    try:
-        matter, body = handler.split(text)
-    except ValueError:
-        raise Unreadable(f"the front matter has no end: expected another {handler.END_DELIMITER}") from None
-    try:
-        fields = handler.load(matter)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise Unreadable(f"front matter doesn't parse: {reason}") from None
-    if not isinstance(fields, dict):
-        raise Unreadable("front matter is not a table of fields")
-    return fields, body.lstrip("\n")
 
 
 def _path(place: Path, fields: dict[str, Any]) -> str:
