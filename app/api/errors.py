@@ -71,7 +71,7 @@ def _title(status: int) -> str:
 
 
 def http_problem(status: int, *, headers: dict[str, str] | None = None) -> Response:
-    """What HTTP itself refuses: no such path, a body too large …"""
+    """A problem for an error of HTTP itself, such as an unknown path."""
     title = _title(status)
     code, detail = _HTTP_ERRORS.get(status, (title.lower().replace(" ", "_"), f"{title}."))
     return problem(status, code, detail, headers=headers)
@@ -122,7 +122,7 @@ def _methods(request: Request) -> set[str]:
 
 async def on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
-    if isinstance(error.body, bytes):  # the framework hands on unread what isn't called JSON
+    if isinstance(error.body, bytes):  # FastAPI doesn't parse a body whose Content-Type isn't JSON
         return http_problem(415)
     faults = [Fault(loc=list(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in error.errors()]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)

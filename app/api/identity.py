@@ -1,4 +1,4 @@
-"""Who asks, and whether they may ask at all: one alias for each kind of caller that a route can want."""
+"""Who the caller is, and which callers a route accepts: one alias for each kind."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -32,7 +32,7 @@ Identities = Annotated[IdentityService, Depends(get_identities)]
 async def get_optional_user(
     credential: Annotated[str | None, Depends(bearer)], identities: Identities
 ) -> Caller | None:
-    """Null without a credential; one that isn't valid is refused rather than ignored."""
+    """None without a credential. An invalid credential raises NotAuthenticated."""
     return await identities.recognise(credential) if credential is not None else None
 
 

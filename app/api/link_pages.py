@@ -19,7 +19,7 @@ PAGE = Path(__file__).with_name("link_page.html").read_text(encoding="utf-8").re
 
 
 def _policy(page: str) -> str:
-    """Nothing but the page's own script runs, and it speaks to nobody but this service."""
+    """Only the page's own script may run, and it may connect to this service alone."""
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digest = b64encode(sha256(script.encode()).digest()).decode()
     own = f"script-src 'sha256-{digest}'; connect-src 'self'"

@@ -1,4 +1,4 @@
-"""The one layer around every request: its id, its line in the log, and the last resort for what nobody caught."""
+"""The one layer around every request: its id, its line in the log, and the last-resort handler of exceptions."""
 
 import re
 from time import perf_counter
@@ -14,7 +14,7 @@ from app.core.context import new_request_id, request_context
 from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-_CLIENT_CLOSED = 499  # nginx's number for a client that went away; nothing is sent with it
+_CLIENT_CLOSED = 499  # nginx's status for a client that disconnected; only logged
 
 # What the OWASP REST Security Cheat Sheet asks of an API. Answers may be personal, so no cache keeps them.
 SECURITY_HEADERS = (
@@ -64,7 +64,7 @@ class RequestLayer:
                 await internal_error()(scope, receive, exchange.send)
 
     def _refusal(self, headers: Headers) -> Response | None:
-        """The answer to a request that isn't even looked at."""
+        """The response to a request that is refused before routing; None when it may pass."""
         if _declared_length(headers) > self._max_body_bytes:
             return http_problem(413)
         if self._hosts and not _is_one_of(headers.get("host", ""), self._hosts):
@@ -73,7 +73,7 @@ class RequestLayer:
 
 
 class _Exchange:
-    """What the log line tells of one request and its response."""
+    """One request and its response, as the log line describes them."""
 
     def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[str, str], ...]) -> None:
         self.scope = scope
@@ -84,7 +84,7 @@ class _Exchange:
         self._started = self._ended = perf_counter()
 
     async def send(self, message: Message) -> None:
-        """The answer to HEAD is that to GET without its body."""
+        """Answers HEAD like GET, without the body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
@@ -95,7 +95,7 @@ class _Exchange:
         elif self.is_head:
             message = dict(message, body=b"")
         await self._send(message)
-        self._ended = perf_counter()  # what runs after the last byte keeps nobody waiting
+        self._ended = perf_counter()  # background tasks after the last byte aren't part of the duration
 
     def log(self) -> None:
         access_log.info(

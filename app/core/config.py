@@ -122,7 +122,7 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that are answered for; none stands for any. In production, PUBLIC_URL's unless others are named."""
+        """The hosts that requests may name; an empty tuple allows any. Production defaults to PUBLIC_URL's host."""
         if "*" in self.allowed_hosts:
             return ()
         known = (urlsplit(self.public_url).hostname,) if "public_url" in self.model_fields_set else ()
@@ -220,7 +220,7 @@ def development_secret(folder: Path) -> SecretStr:
 
 
 def _write_once(file: Path, text: str) -> None:
-    """Whole or not at all, and the first of several processes wins: a reader never sees an empty file."""
+    """Writes atomically; of several processes the first wins, and a reader never sees an empty file."""
     descriptor, draft = tempfile.mkstemp(dir=file.parent)  # mode 0600
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
@@ -238,7 +238,10 @@ def parse_database_url(text: str) -> URL:
     """The URL of an asynchronous PostgreSQL driver; ValueError says what to write instead."""
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError):  # a ValueError quotes what should have been the port
+    except (
+        ArgumentError,
+        ValueError,
+    ):  # the ValueError quotes the text where the port should be, which may be a password
         raise ValueError(f"not a database URL; write {ASYNC_DRIVERS[0]}://user:password@host:5432/database") from None
     if url.drivername in ASYNC_DRIVERS:
         return url

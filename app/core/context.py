@@ -1,4 +1,4 @@
-"""What belongs to the request (or command) at hand: its id, and who acts. Every task sees its own."""
+"""The current request's (or command's) id and actor, in context variables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from uuid_utils import uuid7
 
 @dataclass(frozen=True)
 class Actor:
-    """Who a change is recorded for; `id` is the user's, and null for those who aren't signed in."""
+    """Whom the audit log names for a change; `id` is the user's, and null for those who aren't signed in."""
 
     kind: Literal["anonymous", "user", "api_key", "command"] = "anonymous"
     id: UUID | None = None

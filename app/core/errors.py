@@ -15,9 +15,9 @@ class DomainError(Exception):
     status: ClassVar[int]
     detail: ClassVar[str]
     headers: Mapping[str, str] = MappingProxyType({})
-    """What the answer carries besides its body."""
+    """Response headers."""
     keeps_changes: ClassVar[bool] = False
-    """Whether what was written before the error stays: a refusal that must leave a trace."""
+    """Whether what was written before the error is committed, such as the audit row of a refusal."""
 
     def __str__(self) -> str:
         return self.detail
@@ -67,7 +67,7 @@ class NotAuthenticated(DomainError):
 class SignInRefused(DomainError):
     code, status, detail = "sign_in_refused", 401, "The e-mail address or the password is wrong."
     headers = CHALLENGE
-    keeps_changes = True  # the audit log tells of it
+    keeps_changes = True  # the audit row stays
 
 
 class RefreshRefused(DomainError):
@@ -102,7 +102,7 @@ class PasswordTooCommon(DomainError):
 
 class PasswordWrong(DomainError):
     code, status, detail = "password_wrong", 403, "The current password is missing or wrong."
-    keeps_changes = True  # the audit log tells of it
+    keeps_changes = True  # the audit row stays
 
 
 class SessionNotFound(DomainError):

@@ -42,7 +42,7 @@ def describe_error(error: BaseException) -> dict[str, Any]:
 
 
 def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Hides the values of telling keys, and what looks personal or secret in any other text."""
+    """Masks the values of sensitive keys, and whatever looks personal or secret in other texts."""
     return {key: MASK if _SENSITIVE_KEY.search(key) else _mask_value(value) for key, value in event.items()}
 
 
@@ -59,7 +59,7 @@ def _mask_value(value: Any) -> Any:
 
 
 def _drop_colours(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    event.pop("color_message", None)  # uvicorn says everything twice
+    event.pop("color_message", None)  # a second copy of uvicorn's message
     return event
 
 
@@ -124,7 +124,7 @@ def configure_logging(settings: Settings) -> None:
                 "app.db.pool": {"level": "WARNING"},  # SQLAlchemy's pool logs under its subclass's name
                 "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
-                # Our own line tells more.
+                # RequestLayer logs each request instead.
                 "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
             },
         }

@@ -23,7 +23,7 @@ class Mail:
 
 class Mailer(Protocol):
     async def send(self, mail: Mail) -> None:
-        """Delivers the mail or logs why it couldn't; it never raises, for whoever asked has been answered."""
+        """Delivers the mail or logs why it couldn't; it never raises, because the response was sent already."""
 
 
 class LogMailer:
@@ -34,7 +34,7 @@ class LogMailer:
 
 
 class NoMailer:
-    """Production without an SMTP server: says that mail was due, never what was in it."""
+    """Production without an SMTP server: logs that a mail was due, without its text."""
 
     async def send(self, mail: Mail) -> None:
         log.error("mail_not_sent", reason="SMTP_URL is not set", subject=mail.subject)
@@ -65,7 +65,11 @@ class SmtpMailer:
                 start_tls=True if self._parts.username and not tls else None,
                 timeout=10,
             )
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: an address that is no header
+        except (
+            aiosmtplib.SMTPException,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: an address that can't be a header
             log.error("mail_not_sent", subject=mail.subject, **describe_error(error))
 
 

@@ -46,8 +46,8 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(password))
 
     async def verify(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the stored one; without one, false after just as long."""
-        if len(password) > LONGEST_PASSWORD:  # whoever's it is; a megabyte isn't worth the hashing
+        """Whether the password matches the stored hash. Without a hash it takes as long, and returns False."""
+        if len(password) > LONGEST_PASSWORD:  # bounds the cost of hashing
             return False
         return await self._run(lambda: self._verify(password, stored or self._dummy)) and stored is not None
 
@@ -62,7 +62,7 @@ class Passwords:
         began = perf_counter()
         try:
             return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError, UnicodeEncodeError):  # a form's encoding may make half characters
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):  # forms can carry lone surrogates
             self._take_as_long_as_others(perf_counter() - began, stored)
             return False
 

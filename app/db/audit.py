@@ -1,4 +1,4 @@
-"""The audit log writes itself: every flush of a write transaction adds a row for each audited object it changes.
+"""Every flush of a write transaction adds an audit row for each audited object that it changes.
 
 The rows ride in the same transaction, so a change and its record stand or fall together, and no service can
 forget one.
@@ -18,8 +18,8 @@ from app.db.models.audit_event import AuditEvent
 
 MASK = "***"
 UNAUDITED = "unaudited"
-"""The execution option of a bulk change that nobody needs to be told of."""
-_UNTOLD = frozenset({"id", "created_at", "updated_at"})
+"""The execution option of a bulk statement that needs no audit row."""
+_NOT_RECORDED = frozenset({"id", "created_at", "updated_at"})
 
 
 class AuditedSession(Session):
@@ -28,7 +28,7 @@ class AuditedSession(Session):
 
 @event.listens_for(AuditedSession, "do_orm_execute")
 def _refuse_unseen_changes(execution: ORMExecuteState) -> None:
-    """A statement that changes many rows passes by the flush: of an audited table it has to say that it may."""
+    """Bulk statements bypass the flush, so those on audited tables need the UNAUDITED option."""
     mapper = execution.bind_mapper
     changes = execution.is_insert or execution.is_update or execution.is_delete
     if changes and mapper and mapper.class_.__audited__ and not execution.execution_options.get(UNAUDITED):
@@ -37,15 +37,15 @@ def _refuse_unseen_changes(execution: ORMExecuteState) -> None:
 
 @event.listens_for(AuditedSession, "after_flush")
 def _record(session: Session, _context: UOWTransaction) -> None:
-    """After the flush, because foreign keys that come from relationships are known only then; the session still
-    tells what was changed. The rows go with the next flush, at the latest with the one of the commit.
+    """Runs after the flush, because foreign keys that come from relationships are known only then, and the session
+    still has the changes. The rows are written by the next flush, at the latest by the commit's.
     """
-    told: list[tuple[str, Iterable[object]]] = [
+    changed: list[tuple[str, Iterable[object]]] = [
         ("created", session.new),
         ("updated", session.dirty),
         ("deleted", session.deleted),
     ]
-    for verb, rows in told:
+    for verb, rows in changed:
         for row in rows:
             if isinstance(row, Base) and row.__audited__:
                 changes = _changes(row) if verb != "deleted" else {}
@@ -55,7 +55,7 @@ def _record(session: Session, _context: UOWTransaction) -> None:
 
 
 def audit_event(action: str, entity: str, entity_id: UUID | None, changes: dict[str, Any]) -> AuditEvent:
-    """A row for what happened, by whoever acts at the moment."""
+    """An audit row of the current actor."""
     who = actor()
     return AuditEvent(
         actor_kind=who.kind,
@@ -79,9 +79,9 @@ def _changes(row: Base) -> dict[str, Any]:
     changes = {}
     for column in state.mapper.column_attrs:
         history: History = state.attrs[column.key].history
-        if column.key not in _UNTOLD and history.has_changes():
+        if column.key not in _NOT_RECORDED and history.has_changes():
             private = PRIVATE.items() <= column.columns[0].info.items()
-            changes[column.key] = [_told(values, private=private) for values in (history.deleted, history.added)]
+            changes[column.key] = [_as_recorded(values, private=private) for values in (history.deleted, history.added)]
     for name, field in row.__audited_lists__.items():
         if name in state.committed_state:
             before, after = ([str(getattr(item, field)) for item in items or ()] for items in _lists(row, name))
@@ -95,7 +95,7 @@ def _lists(row: Base, name: str) -> tuple[Any, Any]:
     return inspect(row).committed_state[name], getattr(row, name)
 
 
-def _told(values: Any, *, private: bool) -> Any:
+def _as_recorded(values: Any, *, private: bool) -> Any:
     value = values[0] if values else None
     if value is None or isinstance(value, bool | int):
         return value

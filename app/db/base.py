@@ -20,13 +20,13 @@ NAMING_CONVENTION = {
 
 
 PRIVATE = {"private": True}
-"""`info` of a column whose values never leave the row: the audit log masks them."""
+"""`info` of a column whose values the audit log masks."""
 
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    __audited__ = True  # whether the audit log tells of changes (app/db/audit.py)
-    # Lists of other rows that it tells of as a change of this one: the relationship, and the field to show of each.
+    __audited__ = True  # whether the audit log records changes (app/db/audit.py)
+    # Relationships whose changes are recorded as changes of this row, with the field to record of each.
     __audited_lists__: ClassVar[dict[str, str]] = {}
     # Values the database makes come back with the INSERT or UPDATE: a later read of them would be hidden I/O.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy reads a plain dict here
@@ -47,7 +47,7 @@ class TimestampMixin:
 
 
 def set_columns(row: Base, values: Mapping[str, Any]) -> None:
-    """Sets attributes of a row; AttributeError for one that the table doesn't have, which would be lost unseen."""
+    """Sets columns of a row; AttributeError for a name that the table doesn't have, which SQLAlchemy would ignore."""
     known = inspect(type(row)).attrs
     for name, value in values.items():
         if name not in known:

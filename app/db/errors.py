@@ -1,4 +1,4 @@
-"""What a database error means: the driver's words in, the domain's errors out."""
+"""Translates errors of the database drivers into domain errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _BY_STATE: tuple[tuple[type[DomainError], tuple[str, ...]], ...] = (
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns what the database raises into domain errors; a fault of our own SQL passes through as it is."""
+    """Turns what the database raises into domain errors; an error in our own SQL passes through."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError, TimeoutError) as error:

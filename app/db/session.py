@@ -94,7 +94,7 @@ class Reader:
             try:
                 return await self._fetch(statement, parameters)
             except DBAPIError as error:
-                # A pooled connection that died unnoticed invalidates its pool; a read may simply run again.
+                # A dead pooled connection invalidates its pool; a read can safely run again.
                 if not error.connection_invalidated:
                     raise
                 log.debug("read_again", reason="its connection was dead", error_type=type(error.orig).__qualname__)

@@ -14,7 +14,7 @@ from app.db.models.user import User
 from app.db.session import Reader
 
 USE_RESOLUTION = timedelta(minutes=1)
-"""How exactly the last use is known: it is written no more often than this."""
+"""The last use is written at most this often, so that it is known to the minute."""
 
 _OF_USER = (
     select(

@@ -60,6 +60,6 @@ class AuditEventRepo:
         self._session = session
 
     async def record(self, action: str, *, entity: str, entity_id: UUID | None) -> None:
-        """Tells of something that changed no row, such as a refused sign-in."""
+        """Records something that changed no row, such as a refused sign-in."""
         self._session.add(audit_event(action, entity, entity_id, {}))
         await self._session.flush()

@@ -43,7 +43,7 @@ class AuthSessionReadRepo:
         self._reader = reader
 
     async def of_user(self, user_id: UUID, *, current_id: UUID | None) -> Sequence[AuthSessionRow]:
-        """The sessions that go on, newest first, at most 100; the one with `current_id` is marked."""
+        """The active sessions, newest first, at most 100; the one with `current_id` is marked."""
         return await self._reader.all(_OF_USER, {"user_id": user_id, "current_id": current_id})
 
 
@@ -100,7 +100,7 @@ class AuthSessionRepo:
         await self._session.flush()
 
     async def end_all(self, user_id: UUID, at: datetime) -> None:
-        """Ends every session of the user that goes on."""
+        """Ends every active session of the user."""
         statement = select(AuthSession).where(AuthSession.user_id == user_id, AuthSession.ended_at.is_(None))
         for auth_session in await self._session.scalars(statement.with_for_update()):
             auth_session.ended_at = at
@@ -110,7 +110,7 @@ class AuthSessionRepo:
         await self._session.flush()
 
     async def delete_expired(self, user_id: UUID) -> None:
-        """Forgets the user's sessions that expired, with their tokens."""
+        """Deletes the user's expired sessions with their tokens."""
         await self._session.execute(
             delete(AuthSession)
             .where(AuthSession.user_id == user_id, AuthSession.expires_at <= func.now())

@@ -53,7 +53,7 @@ class IdentityRepo:
         self._reader = reader
 
     async def by_session(self, session_id: UUID) -> AccountRow | None:
-        """The active account behind a session that goes on."""
+        """The active account behind an active session."""
         return await self._reader.first(_BY_SESSION, {"id": session_id})
 
     async def by_key(self, key_hash: bytes) -> KeyHolderRow | None:

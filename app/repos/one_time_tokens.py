@@ -21,7 +21,7 @@ class OneTimeTokenReadRepo:
         self._reader = reader
 
     async def owner(self, token_hash: bytes, purpose: Purpose) -> UUID | None:
-        """Whose account the token opens; None when it isn't valid."""
+        """The id of the token's user; None when the token isn't valid."""
         row = await self._reader.first(_OWNER, {"token_hash": token_hash, "purpose": purpose})
         return row.user_id if row else None
 
@@ -33,7 +33,7 @@ class OneTimeTokenRepo:
     async def replace(
         self, *, user_id: UUID, purpose: Purpose, token_hash: bytes, email: str, expires_at: datetime
     ) -> None:
-        """Stores a token; an older one of the same user and purpose opens nothing any more."""
+        """Stores a token; an older one of the same user and purpose is no longer valid."""
         await self.delete(user_id, purpose)
         self._session.add(
             OneTimeToken(token_hash=token_hash, user_id=user_id, purpose=purpose, email=email, expires_at=expires_at)
@@ -49,7 +49,7 @@ class OneTimeTokenRepo:
         await self._session.execute(delete(OneTimeToken).where(OneTimeToken.user_id == user_id))
 
     async def take(self, token_hash: bytes, purpose: Purpose) -> OneTimeToken | None:
-        """The token if it is valid, and never again: of two who ask at once, one gets it.
+        """Returns the token if it is valid, and deletes it: of two concurrent calls, one gets it.
 
         Lock its user first, as whoever replaces it does: in the other order the two could wait for each other.
         """

@@ -1,4 +1,4 @@
-"""Counting attempts in PostgreSQL: one statement, right however many processes count at once."""
+"""Counts attempts in PostgreSQL with one statement, which stays correct under concurrency."""
 
 from datetime import timedelta
 
@@ -31,6 +31,6 @@ class RateWindowRepo:
         return count, max(1, int(reset))
 
     async def delete_ended(self, limit: int) -> None:
-        """Forgets some windows that are over, so that the table stays small."""
+        """Deletes some ended windows, so that the table stays small."""
         ended = select(RateWindow.key).where(_OVER).limit(limit).with_for_update(skip_locked=True)
         await self._session.execute(delete(RateWindow).where(RateWindow.key.in_(ended.scalar_subquery())))

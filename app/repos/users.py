@@ -39,7 +39,7 @@ _CREDENTIALS = select(User.id, User.password_hash).where(
 
 
 def _is_storable(text: str) -> bool:
-    """Whether PostgreSQL knows such a text: it has no NUL and no half of a surrogate pair."""
+    """Whether PostgreSQL can store the text: NUL and lone surrogates are impossible."""
     try:
         return b"\x00" not in text.encode()
     except UnicodeEncodeError:
@@ -72,7 +72,7 @@ class UserReadRepo:
 
     async def credentials(self, email: str) -> CredentialRow | None:
         """The id and password hash of the account with this address, in any case."""
-        if not _is_storable(email):  # then the database can't even be asked for it
+        if not _is_storable(email):  # the driver would refuse the parameter
             return None
         return await self._reader.first(_CREDENTIALS, {"email": email})
 
@@ -113,7 +113,7 @@ class UserRepo:
         return await self._save(user)
 
     async def delete(self, user: User) -> None:
-        """Deletes the user. Rows of theirs that the audit log should tell of have to be deleted before."""
+        """Deletes the user. Rows of theirs that the audit log records one by one have to be deleted first."""
         await self._session.delete(user)
         await self._session.flush()
 

@@ -19,7 +19,7 @@ from app.schemas.base import Entity, Input, Output
 
 
 def _whole_characters(secret: SecretStr) -> SecretStr:
-    """JSON can write half of a surrogate pair, which has no bytes to hash. Pydantic notices that in texts alone."""
+    """JSON can carry lone surrogates, which can't be encoded and hashed. Pydantic refuses them in `str` alone."""
     try:
         secret.get_secret_value().encode()
     except UnicodeEncodeError:
@@ -28,7 +28,7 @@ def _whole_characters(secret: SecretStr) -> SecretStr:
 
 
 def _in_characters(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Pydantic speaks of a secret's "items after validation", a person of the characters of a password."""
+    """Pydantic's message for secrets counts "items after validation"; a password has characters."""
     try:
         return validate(value)
     except ValidationError as error:

@@ -20,7 +20,7 @@ class Output(BaseModel):
 
 
 class Entity(Output):
-    """Something with an address of its own."""
+    """An output with an id."""
 
     id: UUID
 

@@ -35,7 +35,7 @@ class Position:
             position = cls(_EPOCH + timedelta(microseconds=micros), UUID(bytes=id_bytes))
         except (ValueError, OverflowError, struct.error):
             position = None
-        # The decoder skips foreign characters; a cursor is whole or it is none.
+        # The decoder ignores characters outside its alphabet, so compare with the canonical encoding.
         if position is None or position.encode() != cursor:
             raise ValueError("not a cursor of this list; start again without one")
         return position
@@ -82,6 +82,6 @@ class Page[Item: Entity](Output):
     def of[Row: HasId](cls, rows: Sequence[Row], limit: int, *, at: Callable[[Row], datetime]) -> Self:
         """A page of at most `limit` of the rows; one row more than that says that there is a next page.
 
-        `at` tells the time by which the list is ordered.
+        `at` returns the time by which the list is ordered.
         """
         return cls.model_validate({"items": rows[:limit], "next_cursor": next_cursor_of(rows, limit, at=at)})

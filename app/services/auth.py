@@ -57,7 +57,7 @@ class SignInService:
         self._settings = settings
 
     async def sign_in(self, email: str, password: str, client: ClientInfo) -> TokenPair:
-        """Tokens of a new session. Raises SignInRefused, for whichever reason, and RateLimited."""
+        """Returns the tokens of a new session. Raises SignInRefused, EmailUnverified or RateLimited."""
         await self._limits.check("sign_in", address=client.address, account=email)
         known = await self._reads.credentials(email)
         verified = await self._passwords.verify(password, known.password_hash if known else None)
@@ -72,7 +72,7 @@ class SignInService:
         return await self._open(user, client)
 
     async def _refusal(self, user_id: UUID | None) -> SignInRefused:
-        """The one answer to every reason, once it is on record."""
+        """Records the refusal; returns the one error that stands for every reason."""
         await self._audit.record("user.sign_in_refused", entity="user", entity_id=user_id)
         return SignInRefused()
 
@@ -84,7 +84,7 @@ class SignInService:
             raise await self._refusal(user.id)
 
     async def _locked(self, user_id: UUID) -> User:
-        """The account, as it is now."""
+        """Locks the account and checks that it may sign in."""
         user = await self._users.get_for_update(user_id)
         if user is None or not user.is_active:
             raise await self._refusal(user_id)
@@ -110,7 +110,7 @@ class AuthSessionService:
         self._keyring = keyring
 
     async def refresh(self, refresh_token: str) -> TokenPair:
-        """The next tokens of a session; this refresh token is spent by it.
+        """Spends the refresh token and returns the session's next tokens.
 
         A spent token that comes back means that two hold it, so the session ends. One exception: the immediate
         predecessor, once, within 10 seconds, gets the same successor again; the answer may have been lost. So of
@@ -122,7 +122,7 @@ class AuthSessionService:
         auth_session, token = found
         now = datetime.now(UTC)
         successor = await (self._spend if token.spent_at is None else self._repeat)(refresh_token, token, now)
-        if successor is None:  # on record as nobody's doing: it may be the owner or the thief who asks
+        if successor is None:  # recorded without an actor: the owner and a thief look the same here
             await self._audit.record("auth_session.token_reused", entity="auth_session", entity_id=auth_session.id)
             await self._sessions.end(auth_session, now)
             raise RefreshRefused

@@ -22,7 +22,7 @@ type Transaction = Callable[[], AbstractAsyncContextManager[tuple[PostRepo, User
 
 @dataclass
 class ImportReport:
-    """What became of every source."""
+    """How many sources were created, updated, left unchanged or skipped, and why."""
 
     actions: Counter[Action] = field(default_factory=Counter)
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -56,11 +56,11 @@ class ImportService:
             actions = await self._store(sources)
         except DomainError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise  # the database is at fault, and no other post would fare better
+                raise  # the database failed, so every other post would fail too
             if len(sources) == 1:
                 self.report.skip(sources[0], str(error))
                 return
-            for source in sources:  # one of them is at fault: each on its own, so that the others arrive
+            for source in sources:  # one of them caused it: store each on its own, so that the others are kept
                 await self._load([source])
         else:
             for source, action in zip(sources, actions, strict=True):

@@ -1,4 +1,4 @@
-"""Limits on what can be guessed or flooded: sign-in, resets, registration."""
+"""Rate limits on sign-in, password resets and registration."""
 
 import ipaddress
 import unicodedata
@@ -53,7 +53,7 @@ class StorageCounter:
         try:
             within = await self._limiter.hit(limit, key)
             stats = await self._limiter.get_window_stats(limit, key)
-        except StorageError as error:  # not counted is not allowed
+        except StorageError as error:  # an attempt that can't be counted is refused
             raise RateLimitsUnavailable from error
         return within, max(1, round(stats.reset_time - time()))
 
@@ -80,7 +80,7 @@ class RateLimits:
             return
         for kind, subject in (("address", _network(address)), ("account", _folded(account))):
             limit = self._limits[action, kind]
-            # Hashed: a table of who tried to sign in is nobody's business.
+            # Hash the subject, so that the table doesn't record who tried to sign in.
             key = f"{action}:{kind}:{sha256(subject.encode(errors='backslashreplace')).hexdigest()[:32]}"
             within, reset = await self._counter.hit(key, limit)
             if not within:
@@ -96,7 +96,7 @@ def _folded(account: str) -> str:
 
 
 def _network(address: str) -> str:
-    """Who holds the address: one customer of IPv6 has a /64 at least, and each of its addresses would be a new try."""
+    """The network that the limit counts: IPv6 customers hold a /64 or more, and could use each address once."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -23,7 +23,7 @@ type UserView = UserRead | AuthorRead
 
 
 class OwnedRepo(Protocol):
-    """The repo of something that is deleted with its user, and that the audit log tells of."""
+    """The repo of rows that are deleted with their user, each recorded in the audit log."""
 
     async def delete_of_user(self, user_id: UUID) -> None: ...
 
@@ -81,7 +81,7 @@ class UserService:
         if not (caller and caller.is_admin):
             if self._settings.registration == "admins":
                 raise RegistrationClosed
-            if not new.is_active:  # or an address could be taken for good, with no way in for its owner
+            if not new.is_active:  # an inactive account would block its address for the owner for good
                 raise Forbidden
             await self._limits.check("registration", address=client.address, account=new.email)
         password_hash = new.password and await self._passwords.hash(validate_new_password(new.password))
@@ -90,7 +90,7 @@ class UserService:
         return UserRead.model_validate(user)
 
     async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller, client: ClientInfo) -> UserRead:
-        """A new address has to be confirmed again; the old one is told. Only administrators (de)activate.
+        """A new address has to be confirmed, and the old one gets a mail. Only administrators (de)activate accounts.
 
         Deactivation ends every session: activation must not bring them back.
         """
@@ -114,7 +114,7 @@ class UserService:
     async def _permit_new_address(
         self, change: UserUpdate, user_id: UUID, caller: Caller, client: ClientInfo
     ) -> str | None:
-        """Asks for the password when the account is one's own, for whoever has the address can set a new password.
+        """Requires the password when callers change their own address, because a password can be reset through it.
 
         Returns the hash that the password fits, None where none was asked for. Raises PasswordWrong or RateLimited.
         """
@@ -140,7 +140,7 @@ class UserService:
         await self._users.delete(user)
 
     async def _for_update(self, user_id: UUID, caller: Caller) -> User:
-        """The user to change, locked: the caller's own, or anybody for an administrator.
+        """Returns the locked user: callers may change themselves, administrators anybody.
 
         A key manages no administrator, neither its owner nor one by whom it could get more than its scopes.
         """

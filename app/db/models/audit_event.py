@@ -12,7 +12,7 @@ from app.db.base import Base, IdMixin
 
 
 class AuditEvent(IdMixin, Base):
-    """No foreign keys: the record outlives what it tells of."""
+    """No foreign keys: a record outlives the rows that it names."""
 
     __tablename__ = "audit_events"
     __audited__ = False

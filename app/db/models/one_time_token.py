@@ -1,4 +1,4 @@
-"""Links sent by mail, by hash: each opens one thing, once, for a while."""
+"""Tokens of links in mails, by hash: each is valid for one purpose, once, until it expires."""
 
 from datetime import datetime
 from typing import Literal
@@ -15,7 +15,7 @@ type Purpose = Literal["verify_email", "set_password"]
 
 class OneTimeToken(Base):
     __tablename__ = "one_time_tokens"
-    __audited__ = False  # what it is used for is on record
+    __audited__ = False  # its use is recorded
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))

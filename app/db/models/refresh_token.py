@@ -11,7 +11,7 @@ from app.db.base import Base
 
 class RefreshToken(Base):
     __tablename__ = "refresh_tokens"
-    __audited__ = False  # the session is on record; a row for every refresh would drown the rest
+    __audited__ = False  # the session is audited; a record for every refresh would bury the rest
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("auth_sessions.id", ondelete="CASCADE"))
