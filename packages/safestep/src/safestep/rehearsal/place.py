@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pgfolder.root import LINK
+from pgfolder.folders import LINK
 from pgfolder.server import EmbeddedPostgres
 from sqlalchemy.engine import URL, make_url
 
