@@ -12,6 +12,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
@@ -43,9 +44,10 @@ migrate: $(READY) ## Bring the database to the newest revision
 rehearse: $(READY) ## Run the pending migrations on a million posts under 200 requests a second (ARGS="--from REV")
 	$(BIN)/postern db rehearse --rows 1000000 --rate 200 $(ARGS)
 
-requirements: .uv-ready ## Compile the pinned, hashed requirements from pyproject.toml
-	$(COMPILE) $(ARGS) pyproject.toml -o requirements.txt
-	$(COMPILE) $(ARGS) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+# requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
+requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files
+	$(COMPILE) $(ARGS) pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
+	$(COMPILE) $(ARGS) pyproject.toml $(PACKAGES:%=%/pyproject.toml) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## Remove the environment and every cache; .data stays
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
@@ -56,9 +58,9 @@ clean: ## Remove the environment and every cache; .data stays
 	@command -v $(UV) >/dev/null 2>&1 || { echo "Installing uv into .uv/"; \
 		$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt; }
 
-$(READY): requirements-dev.txt pyproject.toml $(wildcard packages/*/pyproject.toml) | .uv-ready
+$(READY): requirements-dev.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml) | .uv-ready
 	@echo "Creating the environment in .venv/"
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" .venv
 	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements-dev.txt
-	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable . --editable packages/pgfolder --editable packages/safestep
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(patsubst %,--editable %,. $(PACKAGES))
 	@touch $(READY)

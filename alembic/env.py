@@ -5,7 +5,6 @@ from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
-from pgfolder.server import EmbeddedPostgresError
 from safestep.migrations import runner as migration_runner  # imports every model, so that the metadata is complete
 from safestep.migrations.runner import RunOptions
 from sqlalchemy import Connection
@@ -68,5 +67,5 @@ def main() -> None:
 
 try:
     main()
-except (InvalidSettings, EmbeddedPostgresError) as error:
+except InvalidSettings as error:
     raise CommandError(str(error)) from error

@@ -16,7 +16,7 @@ from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.logs import configure_logging
 from app.core.product import NAME, SUMMARY, VERSION
-from app.db.provision import provisioned_url
+from app.db.provision import missing_database, provisioned_url
 from app.db.session import Database
 from app.wiring import make_process_context
 
@@ -36,6 +36,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> FastAPI:
     """A new application; without settings it reads them from the environment."""
     settings = settings or load_settings()
+    if fault := missing_database(settings):
+        raise InvalidSettings([fault])
     configure_logging(settings)
     app = DocumentedAPI(
         title=NAME,

@@ -5,7 +5,6 @@ from typing import NoReturn
 
 import typer
 from alembic.util import CommandError
-from pgfolder.server import EmbeddedPostgresError
 from safestep.cli import db
 from safestep.drift.schema import SchemaUnreadable
 from sqlalchemy.exc import ProgrammingError
@@ -36,7 +35,7 @@ def run() -> None:
     try:
         with request_context(request_id="", who=Actor("command")):
             app()
-    except (InvalidSettings, EmbeddedPostgresError, SchemaUnreadable, CommandError, DomainError) as error:
+    except (InvalidSettings, SchemaUnreadable, CommandError, DomainError) as error:
         _end(str(error))
     except ProgrammingError as error:
         if sqlstate(error) not in UNDEFINED:

@@ -22,6 +22,9 @@ from app.core.errors import DomainError
 from app.core.logs import configure_logging
 from app.db.provision import ready_database_url
 
+# What the end of a terminal sends; Windows has no SIGHUP, and Ctrl-Break comes closest.
+HANG_UP = signal.Signals["SIGBREAK" if sys.platform == "win32" else "SIGHUP"]
+
 log = structlog.get_logger()
 
 
@@ -39,12 +42,12 @@ def serve(
     settings = load_settings()
     configure_logging(settings)
     signal.signal(signal.SIGTERM, _leave)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
-        signal.signal(signal.SIGHUP, _hang_up)
-    with _bound(host, port) as listener, ready_database_url(settings) as url:
+    if signal.getsignal(HANG_UP) is not signal.SIG_IGN:  # nohup ignores it, and so must we
+        signal.signal(HANG_UP, _hang_up)
+    with _listen(host, port) as listener, ready_database_url(settings) as url:
         if settings.database_url:
             _require_revision(url)
-        base = _base(listener)
+        base = _url_of(listener)
         if not (settings.is_production or "public_url" in settings.model_fields_set):
             os.environ["PUBLIC_URL"] = base  # for the links in mails
         _announce(settings, base)
@@ -68,10 +71,7 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif config.workers > 1:
-        hang_up = signal.getsignal(signal.SIGHUP)
-        supervisor = Multiprocess(config, sockets=[listener])
-        signal.signal(signal.SIGHUP, hang_up)  # with uvicorn's handler it would start new workers
-        supervisor.run()
+        _run_workers(config, listener)
     else:
         try:
             server.run(sockets=[listener])
@@ -81,8 +81,15 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
             sys.exit(1)
 
 
+def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
+    hang_up = signal.getsignal(HANG_UP)
+    supervisor = Multiprocess(config, sockets=[listener])
+    signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
+    supervisor.run()
+
+
 def _require_revision(url: URL) -> None:
-    """CommandError when the database is behind. One that can't be asked now may be there when requests come."""
+    """CommandError when the database is behind. A database that can't be asked now may be there when requests come."""
     try:
         lack = migrations.lack(url)
     except (DomainError, DBAPIError) as error:
@@ -93,23 +100,23 @@ def _require_revision(url: URL) -> None:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the process the way Ctrl-C does: through every `with`, so that the database stops too."""
+    """SIGTERM ends the process as Ctrl-C does: through every `with`, so that the database stops too."""
     _ignore_signals()
     sys.exit(0)
 
 
 def _hang_up(_signal: int, _frame: FrameType | None) -> None:
-    """A closed terminal is a SIGTERM for whoever handles that at the moment: uvicorn, or `_leave`."""
+    """Treat a closed terminal like SIGTERM, which uvicorn handles while it serves, and `_leave` before and after."""
     signal.raise_signal(signal.SIGTERM)
 
 
 def _ignore_signals() -> None:
-    """When only the database has still to stop, for another signal (a terminal sends several) would leave it behind."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    """Only the database has still to stop, and another signal would leave it behind: a terminal sends several."""
+    for number in (signal.SIGINT, signal.SIGTERM, HANG_UP):
         signal.signal(number, signal.SIG_IGN)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """A listening socket; connections wait in its queue until the service is up."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -126,7 +133,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _base(listener: socket.socket) -> str:
+def _url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 

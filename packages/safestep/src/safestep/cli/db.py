@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 from alembic import command
-from pgfolder.server import EmbeddedPostgres
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import load_settings
-from app.db.provision import database_url, ready_database_url
+from app.db.provision import database_url, embedded_server, ready_database_url
 from safestep import gate
 from safestep.cli.rehearse import rehearse
 from safestep.migrations import commands as migrations
@@ -139,7 +138,7 @@ def _scratch_server(server: str | None) -> Iterator[URL]:
         return
     with (
         tempfile.TemporaryDirectory(prefix="postern-gate-") as folder,
-        EmbeddedPostgres(Path(folder), options={"fsync": "off"}) as embedded,
+        embedded_server(Path(folder), {"fsync": "off"}) as embedded,
     ):
         yield make_url(embedded.url("postgres"))
 

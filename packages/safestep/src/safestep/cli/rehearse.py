@@ -10,7 +10,6 @@ from types import FrameType
 from typing import Annotated, Literal, NoReturn
 
 import typer
-from pgfolder.server import EmbeddedPostgresError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from sqlalchemy.engine import URL
@@ -66,6 +65,8 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Exit code 1: a request failed or took longer than --max-stall. 2: the rehearsal itself couldn't take place.
     """
+    from pgfolder import EmbeddedPostgresError
+
     options = Options(rows, from_dump, rate, connections, warm_up, before, after, max_stall)
     try:
         must_be_drawable(plot)

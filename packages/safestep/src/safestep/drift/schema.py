@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from pgfolder.server import binary
 from sqlalchemy.engine import URL
 
 from safestep.drift.sql import Table, alter_enum, alter_settings, alter_table, making
@@ -77,6 +76,8 @@ def _items(item: Item, statement: str) -> Iterator[tuple[Item, str]]:
 
 
 def _output(program: str, *arguments: str) -> str:
+    from pgfolder import binary
+
     done = subprocess.run([binary(program), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SchemaUnreadable(f"{program} failed: {' '.join(done.stderr.split())}")

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 from anyio import to_thread
-from pgfolder.server import binary
 from sqlalchemy.engine import URL
 
 from safestep.rehearsal.errors import RehearsalError
@@ -17,6 +16,8 @@ async def restore(url: URL, dump: Path) -> None:
 
     Raises RehearsalError with the first complaint.
     """
+    from pgfolder import binary
+
     where = url.set(drivername="postgresql").render_as_string(hide_password=False)
     command: list[str | Path]
     if await to_thread.run_sync(_is_archive, dump):

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pgfolder.root import LINK
-from pgfolder.server import EmbeddedPostgres
 from sqlalchemy.engine import URL, make_url
 
 from safestep.rehearsal.plan import git
@@ -43,6 +41,9 @@ def folder() -> Iterator[Path]:
 @contextmanager
 def scratch_database(place: Path) -> Iterator[URL]:
     """An empty database on a PostgreSQL of its own."""
+    from pgfolder import EmbeddedPostgres
+    from pgfolder.folders import LINK
+
     data = place / "postgres"
     try:
         with EmbeddedPostgres(data, options=SETTINGS) as server:

@@ -1,0 +1,65 @@
+"""The account that runs PostgreSQL, which refuses to run as root.
+
+Root starts it as somebody else: the owner of the folder or of its parent, or `nobody`. Without root there is nothing
+to decide: `account_for` returns None, which stands for the current user everywhere in this package.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pgfolder.errors import EmbeddedPostgresError
+
+
+class Account(NamedTuple):
+    uid: int
+    gid: int
+
+
+def account_for(data_dir: Path) -> Account | None:
+    """Who must run the server for this existing folder; None means the current user."""
+    if os.geteuid() != 0:
+        return None
+    import pwd  # not on Windows, where this package can be imported too
+
+    for folder in (data_dir, data_dir.parent):
+        try:
+            owner = pwd.getpwuid(folder.stat().st_uid)
+        except KeyError:  # a bind mount's owner; initdb insists on an account with a name
+            continue
+        if owner.pw_uid != 0:
+            return Account(owner.pw_uid, owner.pw_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise EmbeddedPostgresError(
+            "PostgreSQL cannot run as root and there is no user 'nobody': start this as another user"
+        ) from None
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def run(
+    command: Sequence[str | Path],
+    account: Account | None,
+    *,
+    cwd: Path = Path("/"),
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the account; the caller looks at the return code."""
+    # A bare environment: our secrets are not the account's business, and PGPORT and the like would redirect.
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={**kept, "LC_ALL": "C", **(env or {})},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    )
