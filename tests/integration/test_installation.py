@@ -17,7 +17,7 @@ from tests.support.process import environment, started
 from tests.support.server import Clone
 
 POSTS = "/api/v1/posts"
-BLOCK = re.compile(r"## Without make.*?```sh\n(.*?)```", re.DOTALL)
+BLOCKS = re.compile(r"## Without make.*?```sh\n(.*?)```.*?```sh\n(.*?)```", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,13 @@ async def empty_database(template: URL) -> AsyncIterator[URL]:
         yield url
 
 
+def readme() -> list[list[str]]:
+    """The lines of the two blocks: for development, and for production."""
+    found = BLOCKS.search((ROOT / "README.md").read_text())
+    assert found
+    return [block.splitlines() for block in found.groups()]
+
+
 def address(url: URL) -> str:
     return url.render_as_string(hide_password=False)
 
@@ -54,7 +61,10 @@ def test_what_serves_is_enough_to_migrate_and_to_serve(serving: Path, empty_data
 
 
 def test_production_installs_the_command_without_the_tools(serving: Path, empty_database: URL, tmp_path: Path) -> None:
-    install(serving.parent, "--no-deps", "--editable", ".", "--editable", "packages/safestep")
+    _, [*installation, migrate, serve] = readme()
+    assert migrate == "postern db upgrade"
+    assert serve.startswith("postern serve ")
+    run(["sh", "-ec", "\n".join(installation)], ROOT, VIRTUAL_ENV=str(serving.parent))
 
     postern = str(serving / "postern")
     assert "serve" in run([postern, "--help"], tmp_path)
@@ -85,9 +95,7 @@ def test_without_a_database_what_serves_says_in_one_line_what_to_do(serving: Pat
 
 
 def test_the_readme_without_make_can_be_pasted_into_an_empty_folder(open_folder: Path) -> None:
-    found = BLOCK.search((ROOT / "README.md").read_text())
-    assert found
-    clone, enter, *commands, serve = found[1].splitlines()
+    [clone, enter, *commands, serve], _ = readme()
     assert clone.startswith("git clone ")
     assert enter == "cd postern"
     assert serve == "postern serve"
