@@ -48,6 +48,7 @@ rehearse: $(READY) ## Run the pending migrations on a million posts under 200 re
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files
 	$(COMPILE) $(ARGS) pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
 	$(COMPILE) $(ARGS) pyproject.toml $(PACKAGES:%=%/pyproject.toml) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	echo uv | $(COMPILE) $(ARGS) --no-annotate - -o requirements-uv.txt
 
 clean: ## Remove the environment and every cache; .data stays
 	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage*
