@@ -89,11 +89,13 @@ def _migrate(url: URL, settings: Settings) -> None:
     """CommandError says what to do when the database is ahead of this checkout: it was migrated on another branch."""
     from alembic.script.revision import ResolutionError
     from alembic.util import CommandError
-    from safestep.migrations import commands as migrations
+    from safestep.migrations import commands
     from safestep.migrations.runner import RunOptions
 
+    from app.db.migrations import make_project
+
     try:
-        migrations.upgrade(url, options=RunOptions(report=_log_migration, settings=settings))
+        commands.upgrade(make_project(lambda: settings), url, options=RunOptions(announce=_log_migration))
     except CommandError as error:
         if not isinstance(error.__cause__, ResolutionError):
             raise
