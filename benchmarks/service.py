@@ -20,6 +20,7 @@ from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import load_settings
+from app.db.migrations import project
 
 ROOT = Path(__file__).parent.parent
 PASSWORD = "a quiet green harbour"  # noqa: S105 - of accounts that live as long as the measurement
@@ -71,7 +72,7 @@ def service(accounts: int) -> Iterator[int]:
     ):
         server.ensure_database("postern")
         url = make_url(server.url())
-        migrations.upgrade(url)
+        migrations.upgrade(project, url)
         _fill(url, accounts)
         port = _free_port()
         log = Path(name) / "log"

@@ -6,14 +6,14 @@ from typing import NoReturn
 import typer
 from alembic.util import CommandError
 from pgfolder.server import EmbeddedPostgresError
-from safestep.cli import db
-from safestep.drift.schema import SchemaUnreadable
+from safestep.cli import make_app
 from sqlalchemy.exc import ProgrammingError
 
 from app.cli import imports, serve, users
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
 from app.db.errors import sqlstate
+from app.db.migrations import project
 
 UNDEFINED = ("42P01", "42703")  # a table, a column
 
@@ -27,7 +27,9 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_posts)
 app.add_typer(users.app, name="users")
-app.add_typer(db.app, name="db")
+app.add_typer(
+    make_app(project), name="db", help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True
+)
 
 
 def run() -> None:
@@ -35,7 +37,7 @@ def run() -> None:
     try:
         with request_context(request_id="", who=Actor("command")):
             app()
-    except (InvalidSettings, EmbeddedPostgresError, SchemaUnreadable, CommandError, DomainError) as error:
+    except (InvalidSettings, EmbeddedPostgresError, CommandError, DomainError) as error:
         _end(str(error))
     except ProgrammingError as error:
         if sqlstate(error) not in UNDEFINED:

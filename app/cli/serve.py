@@ -11,15 +11,16 @@ import structlog
 import typer
 import uvicorn
 from alembic.util import CommandError
-from safestep.migrations import commands as migrations
+from safestep.connections import DatabaseFailure
+from safestep.migrations import commands
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from app.api.protocol import ProblemProtocol
 from app.core.config import Settings, load_settings
-from app.core.errors import DomainError
 from app.core.logs import configure_logging
+from app.db.migrations import project
 from app.db.provision import ready_database_url
 
 log = structlog.get_logger()
@@ -84,12 +85,12 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
 def _require_revision(url: URL) -> None:
     """CommandError when the database is behind. One that can't be asked now may be there when requests come."""
     try:
-        lack = migrations.lack(url)
-    except (DomainError, DBAPIError) as error:
+        missing = commands.missing_migration(project, url)
+    except (DatabaseFailure, DBAPIError) as error:
         log.warning("revision_unknown", error_type=type(error).__qualname__)
         return
-    if lack:
-        raise CommandError(lack)
+    if missing:
+        raise CommandError(missing)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -54,15 +54,6 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def first_line(error: BaseException | None) -> str:
-    """What the server said, without its DETAIL, which quotes data, and without the statement."""
-    if isinstance(error, DBAPIError):
-        error = error.orig
-    if error is not None and error.__cause__ is not None:  # asyncpg's own, behind SQLAlchemy's adapter
-        error = error.__cause__
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def _violated_constraint(error: DBAPIError) -> str | None:
     diagnostics = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
     return getattr(diagnostics, "constraint_name", None)

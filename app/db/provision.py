@@ -9,11 +9,12 @@ from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from anyio import to_thread
 from pgfolder.server import EmbeddedPostgres
-from safestep.migrations import commands as migrations
+from safestep.migrations import commands
 from safestep.migrations.runner import RunOptions
 from sqlalchemy.engine import URL, make_url
 
 from app.core.config import Settings
+from app.db.migrations import make_project
 
 DATABASE = "postern"
 
@@ -42,11 +43,11 @@ def ready_database_url(settings: Settings) -> Iterator[URL]:
     with database_url(settings) as url:
         if settings.database_url is None:
             with _known_revision(settings):
-                migrations.upgrade(url, options=RunOptions(report=_report, settings=settings))
+                commands.upgrade(make_project(lambda: settings), url, options=RunOptions(announce=_announce))
         yield url
 
 
-def _report(line: str) -> None:
+def _announce(line: str) -> None:
     log.debug("migration", said=line)
 
 

@@ -10,9 +10,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 
 from safestep.connections import connect_args
-
-PROJECT = "safestep"
-"""Under this name the Project is in the attributes of Alembic's configuration and in the migration context's `opts`."""
+from safestep.programs import program_on_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +41,15 @@ class Project:
     """The models' metadata; complete, so it imports every model."""
     database: Callable[[], AbstractContextManager[URL]]
     """The database to migrate, through asyncpg or psycopg; it is there while the block runs."""
+    migrated_database: Callable[[], AbstractContextManager[URL]] | None = None
+    """The same, at its newest revision, for new revisions to be compared with; without it `database` as it is."""
     scratch_server: Callable[[Path, Mapping[str, str]], AbstractContextManager[URL]] | None = None
     """A PostgreSQL of one's own in that folder, with these server settings, for gates and rehearsals.
 
     Its role may create databases. Without it, the commands that need one take `--server`.
     """
+    client_program: Callable[[str], Path] = program_on_path
+    """Where PostgreSQL's programs are, such as pg_dump; not older than the server."""
     connect_args: Callable[[URL, Mapping[str, str]], dict[str, Any]] = connect_args
     """The driver's connect arguments for a session with these server parameters."""
     limits: Callable[[], Limits] = Limits

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 
 from app.core.config import Settings, load_settings, parse_database_url
 from safestep.migrations import commands as migrations
+from safestep.project import Project
 from safestep.rehearsal import place
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.plan import make_plan
@@ -43,6 +44,10 @@ After = Annotated[float, typer.Option(min=0.5, help="Seconds of traffic after it
 MaxStall = Annotated[float, typer.Option(min=0.001, help="The longest that a request may take, in seconds.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the report there as JSON; - is the output.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw latency over time into this .svg or .png.")]
+
+
+def add_commands(app: typer.Typer, _project: Project) -> None:
+    app.command("rehearse")(rehearse)
 
 
 def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command

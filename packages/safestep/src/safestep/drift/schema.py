@@ -3,21 +3,25 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
-from pgfolder.server import binary
+from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
-from safestep.drift.sql import Table, alter_enum, alter_settings, alter_table, making
+from safestep.drift.sql import TableDefinition, alter_enum, alter_settings, alter_table, parse_creation
+from safestep.programs import program_on_path
 from safestep.steps.backfill import POSITIONS
 
+type FindProgram = Callable[[str], Path]
 
-class SchemaUnreadable(Exception):
+
+class SchemaUnreadable(CommandError):
     """`pg_dump` couldn't read the schema; its text says why, in one line."""
 
 
-class Item(NamedTuple):
+class ObjectKey(NamedTuple):
     """What pg_dump calls an object: ("INDEX", "public", "ix_posts_published"), ("CONSTRAINT", …, "users pk_users") …"""
 
     kind: str
@@ -25,7 +29,7 @@ class Item(NamedTuple):
     name: str
 
 
-type Schema = Mapping[Item, str]
+type DatabaseSchema = Mapping[ObjectKey, str]
 """The statement that makes each object, in an order in which they can be made."""
 
 _HEADER = re.compile(r"^-- Name: (.+); Type: (.+); Schema: (.+); Owner: .*$", re.MULTILINE)
@@ -47,63 +51,64 @@ _QUERIES = ("VIEW", "MATERIALIZED VIEW", "STATISTICS")
 _OUTLIVES = ("FK CONSTRAINT", "DEFAULT", "SEQUENCE OWNED BY")
 
 
-def schema_of(url: URL) -> Schema:
+def schema_of(url: URL, client_program: FindProgram = program_on_path) -> DatabaseSchema:
     """The schema of a database; Alembic's own table and that of a backfill under way are left out.
 
     The columns of a table are sorted: one that a later migration added stands last in the database.
     """
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    dumped = _output("pg_dump", *_OPTIONS, "--dbname", plain)
+    dumped = _output(client_program("pg_dump"), *_OPTIONS, "--dbname", plain)
     _, *parts = _HEADER.split(dumped.partition(_END)[0])
-    schema: dict[Item, str] = {}
+    schema: dict[ObjectKey, str] = {}
     for name, kind, namespace, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         statement = text.removeprefix("\n--\n").removesuffix("--\n").strip().removesuffix(";")
-        schema |= _items(Item(kind, namespace, name), statement)
-    invalid = _output("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--command", _INVALID, "--dbname", plain)
+        schema |= _items(ObjectKey(kind, namespace, name), statement)
+    unaligned = ("--no-psqlrc", "--no-align", "--tuples-only")
+    invalid = _output(client_program("psql"), *unaligned, "--command", _INVALID, "--dbname", plain)
     for namespace, name, statement in map(json.loads, invalid.splitlines()):
-        schema[Item("INDEX", namespace, name)] = statement
+        schema[ObjectKey("INDEX", namespace, name)] = statement
     return schema
 
 
-def _items(item: Item, statement: str) -> Iterator[tuple[Item, str]]:
+def _items(item: ObjectKey, statement: str) -> Iterator[tuple[ObjectKey, str]]:
     if item.kind != "TABLE":
         yield item, statement
         return
-    table = Table.read(statement)
+    table = TableDefinition.read(statement)
     yield item, str(table)
     for name, definition in sorted(table.checks.items()):
-        check = Item("CHECK CONSTRAINT", item.schema, f"{item.name} {name.strip('"').replace('""', '"')}")
+        check = ObjectKey("CHECK CONSTRAINT", item.schema, f"{item.name} {name.strip('"').replace('""', '"')}")
         yield check, f"ALTER TABLE {table.name}\n    ADD CONSTRAINT {name} {definition}"
 
 
-def _output(program: str, *arguments: str) -> str:
-    done = subprocess.run([binary(program), *arguments], capture_output=True, text=True, check=False)
+def _output(program: Path, *arguments: str) -> str:
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SchemaUnreadable(f"{program} failed: {' '.join(done.stderr.split())}")
+        raise SchemaUnreadable(f"{program.name} failed: {' '.join(done.stderr.split())}")
     return done.stdout
 
 
-class _Object:
+class _SchemaObject:
     """An object of a schema, and what its statement says of it."""
 
-    def __init__(self, item: Item, statement: str) -> None:
+    def __init__(self, item: ObjectKey, statement: str) -> None:
         self.kind, self.item, self.statement = item.kind, item, statement
-        self._made = making(statement, item.name)
-        self.name = self._made.name if self._made else item.name
-        self.on = self._made.on if self._made else None
-        self.is_built_on = bool(self._made) and self.on is None and self.kind not in _QUERIES
+        self._creation = parse_creation(statement, item.name)
+        self.name = self._creation.name if self._creation else item.name
+        self.on = self._creation.on if self._creation else None
+        self.is_built_on = bool(self._creation) and self.on is None and self.kind not in _QUERIES
         """Others refer to it: made before they are, and dropped after."""
 
-    def depends_on(self, other: "_Object") -> bool:
+    def depends_on(self, other: "_SchemaObject") -> bool:
         """Whether it can't stay when that is dropped: a part of a view, or a foreign key to what a key made unique."""
         is_reference = self.kind == "FK CONSTRAINT" and other.kind in ("CONSTRAINT", "INDEX")
         return self.on == other.name or (is_reference and f" REFERENCES {other.on}(" in self.statement)
 
     @property
     def drop(self) -> str:
-        return self._made.drop if self._made else f"-- unknown to the models: {self.kind} {self.item.name}"
+        return self._creation.drop if self._creation else f"-- unknown to the models: {self.kind} {self.item.name}"
 
-    def must_be_made_again(self, found: "_Object") -> bool:
+    def must_be_made_again(self, found: "_SchemaObject") -> bool:
         if self.is_built_on and found.is_built_on:
             return self.kind in _ROUTINES and self.signature != found.signature
         return self.parts[0] != found.parts[0]
@@ -119,13 +124,13 @@ class _Object:
         return [part.strip() for part in self.statement.split(";\n")]
 
 
-def difference(wanted: Schema, found: Schema) -> list[str]:
+def difference(wanted: DatabaseSchema, found: DatabaseSchema) -> list[str]:
     """Statements that lead from the schema that was found to the one that is wanted; none when they are equal.
 
     They say what differs, in SQL, in an order in which it can be run; a comment names what no statement can do.
     They aren't a migration: they know nothing of data or locks.
     """
-    new, old = ({item: _Object(item, text) for item, text in schema.items()} for schema in (wanted, found))
+    new, old = ({item: _SchemaObject(item, text) for item, text in schema.items()} for schema in (wanted, found))
     changed = [item for item in new if item in old and wanted[item] != found[item]]
     again = {item for item in changed if new[item].must_be_made_again(old[item])}
     away = [thing for item, thing in old.items() if item in again or item not in new]
@@ -144,16 +149,16 @@ def difference(wanted: Schema, found: Schema) -> list[str]:
     return [statement if statement.startswith("--") else f"{statement};" for statement in statements]
 
 
-def _without_what_goes_along(away: list[_Object]) -> list[_Object]:
+def _without_what_goes_along(away: list[_SchemaObject]) -> list[_SchemaObject]:
     """What is a part of a table that is dropped needs no statement of its own."""
     tables = {thing.name for thing in away if thing.kind == "TABLE"}
     return [thing for thing in away if thing.on not in tables or thing.kind in _OUTLIVES]
 
 
-def _alter(wanted: _Object, found: _Object) -> Iterator[str]:
+def _alter(wanted: _SchemaObject, found: _SchemaObject) -> Iterator[str]:
     statement = wanted.statement
     if wanted.kind == "TABLE":
-        yield from alter_table(Table.read(statement), Table.read(found.statement))
+        yield from alter_table(TableDefinition.read(statement), TableDefinition.read(found.statement))
     elif wanted.kind in _ROUTINES:
         yield statement.replace("CREATE", "CREATE OR REPLACE", 1)
     elif " AS ENUM (" in statement and " AS ENUM (" in found.statement:

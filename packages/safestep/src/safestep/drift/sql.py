@@ -17,15 +17,15 @@ _COLUMN = re.compile(
 )
 
 
-class Making(NamedTuple):
-    """What a statement makes: its full name, the table that it is a part of, and the statement that drops it."""
+class Creation(NamedTuple):
+    """What a statement creates: its full name, the table that it is a part of, and the statement that drops it."""
 
     name: str
     on: str | None
     drop: str
 
 
-_MAKES = [
+_CREATIONS = [
     (re.compile(pattern.replace("NAME", _NAME).replace("FULL", _FULL), re.DOTALL), drop)
     for pattern, drop in {
         r"CREATE (?:UNIQUE )?INDEX (?P<name>NAME) ON (?:ONLY )?(?P<on>(?P<schema>NAME\.)?NAME)": (
@@ -63,17 +63,17 @@ _UNDO = [
 ]
 
 
-def making(statement: str, tag: str) -> Making | None:
+def parse_creation(statement: str, tag: str) -> Creation | None:
     """None for what can't be taken back in SQL. `tag` is what pg_dump calls it: with the types of its arguments."""
-    for pattern, drop in _MAKES:
+    for pattern, drop in _CREATIONS:
         if found := pattern.match(statement):
             parts = {name: part or "" for name, part in found.groupdict().items()}
             arguments = tag[tag.find("(") :]
-            return Making(parts.get("name", ""), parts.get("on"), drop.format(**parts, arguments=arguments))
+            return Creation(parts.get("name", ""), parts.get("on"), drop.format(**parts, arguments=arguments))
     return None
 
 
-class Table(NamedTuple):
+class TableDefinition(NamedTuple):
     """A CREATE TABLE, its parts by name, and the statements behind it that set it up."""
 
     name: str
@@ -112,7 +112,7 @@ class Table(NamedTuple):
         return ";\n".join(["\n".join(filter(None, [made, self.kind, options])), *self.settings])
 
 
-def alter_table(wanted: Table, found: Table) -> Iterator[str]:
+def alter_table(wanted: TableDefinition, found: TableDefinition) -> Iterator[str]:
     """Columns go first, and their settings before them: a new one may want the name of their constraint."""
     alter = f"ALTER TABLE {wanted.name}"
     if wanted.kind != found.kind:

@@ -1,4 +1,4 @@
-"""One runner at a time: an advisory lock on a connection of its own, which also watches who blocks the migration."""
+"""One runner at a time: an advisory lock on a connection of its own, which also looks who blocks the migration."""
 
 import asyncio
 import random
@@ -12,23 +12,22 @@ from alembic.util import CommandError
 from sqlalchemy import Row, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.config import Settings
-from app.db.errors import sqlstate
-from app.db.session import connect_args
+from safestep.connections import engine, sqlstate
+from safestep.project import Project
 
-KEY = 0x706F737465726E  # "postern"; a lock of one database, so that two on a server don't wait for each other
-RUNNER = "postern-migration"
-LOCK_HOLDER = "postern-migration-lock"
+KEY = 0x7361666573746570  # "safestep"; a lock of one database, so that two on a server don't wait for each other
+# The application_name of the two connections.
+RUNNER = "safestep-migration"
+LOCK_HOLDER = "safestep-migration-lock"
 # No timeout may end these connections while they wait, and no firewall between may forget them.
-ENDURING = {"idle_session_timeout": "0", "tcp_keepalives_idle": "30"}
+STAY_CONNECTED = {"idle_session_timeout": "0", "tcp_keepalives_idle": "30"}
 
-MENTION_AGAIN = 30.0
-LONG_WAIT = 5.0
+REPEAT_NOTICE = 30.0  # seconds between two lines about the same wait
+LONG_WAIT = 5.0  # seconds after which a line says who is waited for
 
-HOLDER = text("""
+LOCK_OWNER = text("""
     SELECT pid, extract(epoch FROM clock_timestamp() - backend_start)::float8 AS age
     FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -52,17 +51,19 @@ BLOCKERS = text("""
     )
     ORDER BY blocking.pid
 """)
-STILL_OPEN = text("SELECT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction = :transaction)")
+IS_OPEN = text("SELECT EXISTS (SELECT FROM pg_locks WHERE virtualtransaction = :transaction)")
 
-TOO_SLOW = "57014"  # a busy server's answer came too late; the connection is as good as before
+STATEMENT_TIMED_OUT = "57014"  # a busy server's answer came too late; the connection is as good as before
 
-type Report = Callable[[str], None]
+type Announce = Callable[[str], None]
+"""Takes one line for whoever watches the run."""
 
 
 @dataclass(frozen=True)
 class Blocker:
-    """A session in the way, described; never with its query, which may hold data. While its transaction is open, it
-    keeps its locks.
+    """A session that holds a lock which the migration needs, and keeps it until its transaction ends.
+
+    It is described without its query, which may hold data.
     """
 
     pid: int
@@ -77,82 +78,84 @@ class Blocker:
         return f"the transaction of pid {self.pid}" if self.pid else self.description
 
     async def is_open(self, connection: AsyncConnection) -> bool:
-        return bool(await connection.scalar(STILL_OPEN, {"transaction": self.transaction}))
+        return bool(await connection.scalar(IS_OPEN, {"transaction": self.transaction}))
 
 
-class Watch:
-    """Who blocks the migration's connection, sampled on the lock's own connection."""
+class BlockerMonitor:
+    """Looks again and again, on the lock's own connection, who blocks the migration's connection."""
 
-    def __init__(self, connection: AsyncConnection, report: Report) -> None:
+    def __init__(self, connection: AsyncConnection, announce: Announce) -> None:
         self._connection = connection
-        self._report = report
+        self._announce = announce
         self._waiting_since: float | None = None
-        self._mentioned: set[int] = set()
+        self._announced: set[int] = set()
         self.blockers: list[Blocker] = []
-        """Those of the last sample that had any."""
+        """Those of the last look that found any."""
 
-    async def follow(self, pid: int, interval: float) -> None:
-        """Samples until it is cancelled. Raises CommandError when its connection is lost, and with it the lock."""
+    async def watch(self, pid: int, interval: float) -> None:
+        """Looks every `interval` seconds until it is cancelled; `pid` is the backend of the migration's connection.
+
+        Raises CommandError when its own connection is lost, and with it the lock.
+        """
         while True:
             try:
                 rows = (await self._connection.execute(BLOCKERS, {"pid": pid})).all()
             except DBAPIError as error:
-                if sqlstate(error) == TOO_SLOW:
+                if sqlstate(error) == STATEMENT_TIMED_OUT:
                     continue
                 raise CommandError(
                     "the connection that holds the migration lock was lost, so this run stopped: run it again"
                 ) from error
             if rows:
                 self.blockers = [Blocker(row.pid, row.transaction, _describe(row)) for row in rows]
-            self._mention_long_wait({row.pid for row in rows})
+            self._announce_long_wait({row.pid for row in rows})
             await asyncio.sleep(interval)
 
-    def _mention_long_wait(self, pids: set[int]) -> None:
+    def _announce_long_wait(self, pids: set[int]) -> None:
         if not pids:
-            self._waiting_since, self._mentioned = None, set()
+            self._waiting_since, self._announced = None, set()
             return
         self._waiting_since = self._waiting_since or monotonic()
-        if monotonic() - self._waiting_since >= LONG_WAIT and pids != self._mentioned:
-            self._mentioned = pids
-            self._report(f"waiting for {'; '.join(map(str, self.blockers))}")
+        if monotonic() - self._waiting_since >= LONG_WAIT and pids != self._announced:
+            self._announced = pids
+            self._announce(f"waiting for {'; '.join(map(str, self.blockers))}")
 
 
 @asynccontextmanager
-async def migration_lock(url: URL, settings: Settings, report: Report) -> AsyncIterator[Watch]:
+async def migration_lock(project: Project, url: URL, announce: Announce) -> AsyncIterator[BlockerMonitor]:
     """Holds the database's migration lock while the block runs; waits for whoever has it, however long that takes.
 
     It is a session's lock: the server frees it when this process dies. Through PgBouncer that needs session mode.
     """
-    arguments = connect_args(url, settings, {"application_name": LOCK_HOLDER} | ENDURING)
+    arguments = project.connect_args(url, {"application_name": LOCK_HOLDER} | STAY_CONNECTED)
     # In autocommit an idle connection holds no snapshot, for which CREATE INDEX CONCURRENTLY would wait.
-    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
-    try:
-        async with engine.connect() as connection:
-            await _acquire(connection, report)
-            await _end_leftovers(connection, report)
-            yield Watch(connection, report)
-    finally:
-        await engine.dispose()
+    async with engine(url, arguments, isolation_level="AUTOCOMMIT") as opened, opened.connect() as connection:
+        await _acquire(connection, announce)
+        await _end_leftovers(connection, announce)
+        yield BlockerMonitor(connection, announce)
 
 
-async def _acquire(connection: AsyncConnection, report: Report) -> None:
-    """Asks again and again: a blocked pg_advisory_lock() holds a snapshot, and with the other runner's
-    CREATE INDEX CONCURRENTLY, which waits for all snapshots, that is a deadlock."""
-    mentioned = None
+async def _acquire(connection: AsyncConnection, announce: Announce) -> None:
+    """Asks again and again instead of waiting in pg_advisory_lock().
+
+    A blocked call of that holds a snapshot; the other runner's CREATE INDEX CONCURRENTLY waits for all snapshots, and
+    that is a deadlock.
+    """
+    announced_at = None
     while not await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": KEY}):
-        if mentioned is None or monotonic() - mentioned >= MENTION_AGAIN:
-            mentioned = monotonic()
-            holder = (await connection.execute(HOLDER, {"key": KEY})).first()
-            who = f" (pid {holder.pid}, for {holder.age or 0:.0f} s)" if holder else ""
-            report(f"another migration is running{who}; waiting for it to end")
+        if announced_at is None or monotonic() - announced_at >= REPEAT_NOTICE:
+            announced_at = monotonic()
+            owner = (await connection.execute(LOCK_OWNER, {"key": KEY})).first()
+            who = f" (pid {owner.pid}, for {owner.age or 0:.0f} s)" if owner else ""
+            announce(f"another migration is running{who}; waiting for it to end")
         await asyncio.sleep(random.uniform(0.1, 0.4))  # noqa: S311 - jitter guards no secret
 
 
-async def _end_leftovers(connection: AsyncConnection, report: Report) -> None:
+async def _end_leftovers(connection: AsyncConnection, announce: Announce) -> None:
     for pid, ended in (await connection.execute(END_LEFTOVERS, {"runner": RUNNER})).all():
         if not ended:
             raise CommandError(f"the backend of an earlier migration (pid {pid}) doesn't end: see what it does")
-        report(f"ended the backend of an earlier migration whose process is gone (pid {pid})")
+        announce(f"ended the backend of an earlier migration whose process is gone (pid {pid})")
 
 
 def _describe(row: Row[Any]) -> str:

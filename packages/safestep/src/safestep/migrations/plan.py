@@ -1,4 +1,4 @@
-"""What a run of migrations is going to do: its steps, their phases, and what has to be confirmed first."""
+"""What a run of migrations is going to do: its revisions, their phases, and what has to be confirmed first."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -17,62 +17,62 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class Step:
-    """One revision, up or down, with the marks it carries as module-level names."""
+class PlannedRevision:
+    """One revision, up or down, with the marks that it carries as module-level names."""
 
-    move: RevisionStep
+    step: RevisionStep
 
     @property
     def phase(self) -> Phase:
         """Revisions without the mark are older than it and expand."""
-        mark = getattr(self.move.revision.module, "phase", Phase.EXPAND)
+        mark = getattr(self.step.revision.module, "phase", Phase.EXPAND)
         if mark not in list(Phase):
-            raise CommandError(f"{self.revision}: phase is 'expand' or 'contract', not {mark!r}")
+            raise CommandError(f"{self.id}: phase is 'expand' or 'contract', not {mark!r}")
         return Phase(mark)
 
     @property
     def is_destructive(self) -> bool:
-        return self.move.is_downgrade or bool(getattr(self.move.revision.module, "destructive", False))
+        return self.step.is_downgrade or bool(getattr(self.step.revision.module, "destructive", False))
 
     @property
-    def revision(self) -> str:
-        return self.move.revision.revision
+    def id(self) -> str:
+        return self.step.revision.revision
 
     def __str__(self) -> str:
-        way = "down" if self.move.is_downgrade else self.phase
-        return f"{self.revision} ({way}) {self.move.doc}"
+        direction = "down" if self.step.is_downgrade else self.phase
+        return f"{self.id} ({direction}) {self.step.doc}"
 
 
 @dataclass
-class Plan:
-    """The steps still to run, and those that the phase holds back."""
+class MigrationPlan:
+    """The revisions still to run, and those that the phase holds back."""
 
-    pending: deque[Step] = field(default_factory=deque)
-    held: list[Step] = field(default_factory=list)
+    pending: deque[PlannedRevision] = field(default_factory=deque)
+    held_back: list[PlannedRevision] = field(default_factory=list)
 
     @property
-    def destructive(self) -> list[Step]:
-        return [step for step in self.pending if step.is_destructive]
+    def destructive(self) -> list[PlannedRevision]:
+        return [revision for revision in self.pending if revision.is_destructive]
 
     @property
     def stop(self) -> str | None:
         """Why the run ends before the newest revision, in one line."""
-        if not self.held:
+        if not self.held_back:
             return None
-        later = f", and {len(self.held) - 1} after it" if len(self.held) > 1 else ""
-        return f"stopped before {self.held[0]}{later}: run the rest once the new code is out everywhere"
+        later = f", and {len(self.held_back) - 1} after it" if len(self.held_back) > 1 else ""
+        return f"stopped before {self.held_back[0]}{later}: run the rest once the new code is out everywhere"
 
 
-def make_plan(moves: Iterable[RevisionStep], until: Phase) -> Plan:
+def make_migration_plan(steps: Iterable[RevisionStep], until: Phase) -> MigrationPlan:
     """With `until=expand`, everything from the first pending contract revision on is held back.
 
     Revisions are a chain: an expand revision behind a contract one can't run before it.
     """
-    plan = Plan()
-    for step in map(Step, moves):
-        contracts = not step.move.is_downgrade and step.phase is Phase.CONTRACT
-        if plan.held or (contracts and until is Phase.EXPAND):
-            plan.held.append(step)
+    plan = MigrationPlan()
+    for revision in map(PlannedRevision, steps):
+        contracts = not revision.step.is_downgrade and revision.phase is Phase.CONTRACT
+        if plan.held_back or (contracts and until is Phase.EXPAND):
+            plan.held_back.append(revision)
         else:
-            plan.pending.append(step)
+            plan.pending.append(revision)
     return plan

@@ -1,14 +1,13 @@
-"""Runs migrations so that they can't take the site down; `alembic/env.py` calls it, whoever called Alembic.
+"""Runs migrations so that they can't take the site down; `safestep.environment` calls it, whoever called Alembic.
 
 One runner at a time holds the database's migration lock. Every statement has a lock timeout: a migration that
-waits for a lock stalls everybody who comes after it in the queue. When it strikes, the revision's transaction is
-rolled back, traffic flows, and the revision is tried again, a bounded number of times. A revision is applied
+waits for a lock stalls everybody who comes after it in the queue. When the timeout strikes, the revision's transaction
+is rolled back, traffic flows, and the revision is tried again, a bounded number of times. A revision is applied
 when its transaction has committed, together with its line in `alembic_version`.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,23 +17,21 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.config import Settings
-from app.core.errors import DomainError
-from app.db.errors import first_line, sqlstate, translated_errors
-from app.db.session import connect_args
-from safestep.migrations.lock import ENDURING, RUNNER, Blocker, Report, Watch, migration_lock
-from safestep.migrations.plan import Phase, Plan, make_plan
-from safestep.migrations.retry import Retry
+from safestep.connections import engine, sqlstate
+from safestep.migrations.lock import RUNNER, STAY_CONNECTED, Announce, Blocker, BlockerMonitor, migration_lock
+from safestep.migrations.plan import MigrationPlan, Phase, make_migration_plan
+from safestep.migrations.retry import RetryPolicy
+from safestep.project import Project
 from safestep.steps.backfill import forget_positions
-from safestep.steps.steps import Pace, timeouts
+from safestep.steps.execution import MIGRATION_RUN, MigrationRun, timeouts
 
-type Steps = Callable[[tuple[str, ...], MigrationContext], list[RevisionStep]]
+type FindSteps = Callable[[tuple[str, ...], MigrationContext], list[RevisionStep]]
+"""Alembic's own function that finds the revisions between the database's and the wanted one."""
 
-# What waiting for others ends in, and what another try may overcome.
+# Errors that come from waiting for others, and that another attempt may not meet.
 BLOCKED = {"55P03": "a lock wasn't free in time", "40P01": "a deadlock"}
 
 
@@ -44,8 +41,7 @@ class RunOptions:
 
     until: Phase = Phase.CONTRACT
     confirm: Callable[[str], bool] = lambda _question: True
-    report: Report = lambda _line: None
-    settings: Settings | None = None
+    announce: Announce = lambda _line: None
 
 
 def options_of_alembic() -> RunOptions:
@@ -57,66 +53,51 @@ def options_of_alembic() -> RunOptions:
     return RunOptions(Phase(phase), lambda _question: "yes" in given, context.config.print_stdout)
 
 
-@contextmanager
-def one_line_errors(url: URL) -> Iterator[None]:
-    """What the database does to a migration becomes a CommandError of one line; a fault of its SQL stays as it is."""
-    try:
-        with translated_errors():
-            try:
-                yield
-            except PendingRollbackError as error:
-                # Alembic ends an autocommit block on the connection that was lost in it: that loss is the reason.
-                raise error.__context__ or error from None
-    except DomainError as error:
-        where = url.render_as_string(hide_password=True)
-        raise CommandError(f"{error.detail} ({where}: {first_line(error.__cause__)})") from error
-
-
-def migrates() -> bool:
+def runs_revisions() -> bool:
     """Whether the Alembic command under way runs revisions; `current`, `check`, `revision` and `stamp` don't."""
     options = _command_options()
     return "destination_rev" in options and "purge" not in options
 
 
-async def migrate(url: URL, settings: Settings, options: RunOptions, environment: dict[str, Any]) -> None:
+async def migrate(project: Project, url: URL, options: RunOptions, environment: Mapping[str, Any]) -> None:
     """Runs what the Alembic command under way asks for; `environment` goes to `context.configure()`.
 
     Raises CommandError with one line when it can't be done: what was applied until then stays.
     """
-    parameters = {"application_name": RUNNER, **ENDURING, **timeouts(settings)}
-    engine = create_async_engine(
-        url, poolclass=NullPool, hide_parameters=True, connect_args=connect_args(url, settings, parameters)
-    )
-    try:
-        async with migration_lock(url, settings, options.report) as watch, engine.connect() as connection:
-            runner = Runner(connection, watch, settings, options, environment)
-            async with connection.begin():
-                pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
-            interval = min(0.25, settings.migration_lock_timeout / 4)
-            await _while_watched(runner.run(), watch.follow(pid, interval))
-    finally:
-        await engine.dispose()
+    limits = project.limits()
+    arguments = project.connect_args(url, {"application_name": RUNNER, **STAY_CONNECTED, **timeouts(limits)})
+    async with (
+        migration_lock(project, url, options.announce) as monitor,
+        engine(url, arguments, hide_parameters=True) as opened,
+        opened.connect() as connection,
+    ):
+        runner = Runner(project, connection, monitor, options, environment)
+        async with connection.begin():
+            pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        interval = min(0.25, limits.lock_timeout / 4)
+        await _while_watched(runner.run(), monitor.watch(pid, interval))
 
 
-def write_sql(options: RunOptions, settings: Settings, environment: dict[str, Any]) -> None:
+def write_sql(project: Project, options: RunOptions, environment: Mapping[str, Any]) -> None:
     """Prints what the Alembic command under way would run (`--sql`), with the timeouts it would have, for psql.
 
     Its first line stops psql at the first error. Without it the revision would be recorded after a step outside of
     a transaction that failed.
     """
-    steps_of: Steps = _command_options()["fn"]
+    limits = project.limits()
+    find_steps: FindSteps = _command_options()["fn"]
 
     def steps(heads: tuple[str, ...], migration: MigrationContext) -> Iterator[RevisionStep]:
-        plan = make_plan(steps_of(heads, migration), options.until)
-        yield from (step.move for step in plan.pending)
+        plan = make_migration_plan(find_steps(heads, migration), options.until)
+        yield from (revision.step for revision in plan.pending)
         for line in [plan.stop] if plan.stop else [] if plan.pending else ["nothing to do"]:
             context.static_output(f"-- {line}")
 
-    environment = environment | {"pace": Pace(settings), "on_version_apply": forget_positions}
-    context.configure(fn=steps, literal_binds=True, **environment)
+    added: dict[str, Any] = {MIGRATION_RUN: MigrationRun(limits), "on_version_apply": forget_positions}
+    context.configure(fn=steps, literal_binds=True, **environment, **added)
     if context.config.output_buffer is None:  # psql's own command; who takes the output elsewhere reads SQL
         context.static_output("\\set ON_ERROR_STOP on\n")
-    for name, value in timeouts(settings).items():
+    for name, value in timeouts(limits).items():
         context.static_output(f"SET {name} = '{value}ms';\n")
     with context.begin_transaction():
         context.run_migrations()
@@ -127,48 +108,48 @@ class Runner:
 
     def __init__(
         self,
+        project: Project,
         connection: AsyncConnection,
-        watch: Watch,
-        settings: Settings,
+        monitor: BlockerMonitor,
         options: RunOptions,
-        environment: dict[str, Any],
+        environment: Mapping[str, Any],
     ) -> None:
+        self._project = project
         self._connection = connection
-        self._watch = watch
-        self._settings = settings
+        self._monitor = monitor
         self._options = options
-        self._report = options.report
-        self._pace = Pace(settings, options.report)
-        self._retry = Retry(settings, options.report, self._are_open)
-        self._environment = environment | {"pace": self._pace, "on_version_apply": forget_positions}
-        self._steps_of: Steps = _command_options()["fn"]
-        self._plan = Plan()
+        self._announce = options.announce
+        self._run = MigrationRun(project.limits(), options.announce)
+        self._retry = RetryPolicy(self._run.limits, options.announce, self._are_open)
+        self._environment = {**environment, MIGRATION_RUN: self._run, "on_version_apply": forget_positions}
+        self._find_steps: FindSteps = _command_options()["fn"]
+        self._plan = MigrationPlan()
 
     async def run(self) -> None:
         await self._until_unblocked(self._make_plan)
-        self._ask_first()
+        self._confirm_data_loss()
         total = len(self._plan.pending)
         await self._until_unblocked(self._apply)
         if total > 1:
-            self._report(f"{total} revisions done")
+            self._announce(f"{total} revisions done")
         elif not total:
-            self._report("nothing to do")
+            self._announce("nothing to do")
         if self._plan.stop:
-            self._report(self._plan.stop)
+            self._announce(self._plan.stop)
 
     def _make_plan(self, connection: Connection) -> None:
         """Also creates `alembic_version`, so that the first revision's transaction begins without a change."""
 
         def collect(heads: tuple[str, ...], migration: MigrationContext) -> list[RevisionStep]:
-            self._plan = make_plan(self._steps_of(heads, migration), self._options.until)
+            self._plan = make_migration_plan(self._find_steps(heads, migration), self._options.until)
             return []
 
         with connection.begin():
             context.configure(connection=connection, fn=collect, **self._environment)
             context.run_migrations()
 
-    def _ask_first(self) -> None:
-        if not (self._settings.is_production and self._plan.destructive):
+    def _confirm_data_loss(self) -> None:
+        if not (self._plan.destructive and self._project.confirm_data_loss()):
             return
         what = ", ".join(map(str, self._plan.destructive))
         if not self._options.confirm(f"In production this takes away what may be in use: {what}"):
@@ -187,28 +168,28 @@ class Runner:
     def _steps(self, _heads: tuple[str, ...], migration: MigrationContext) -> Iterator[RevisionStep]:
         """Alembic asks for the next step when the last one's transaction has committed."""
         while self._plan.pending:
-            step, began = self._plan.pending[0], monotonic()
-            for name in timeouts(self._settings):
+            revision, began = self._plan.pending[0], monotonic()
+            for name in timeouts(self._run.limits):
                 migration.execute(f"RESET {name}")  # one revision's SET isn't the next one's
-            yield step.move
+            yield revision.step
             self._plan.pending.popleft()
-            self._pace.done += 1
-            self._report(f"{step} - {monotonic() - began:.2f} s")
+            self._run.completed += 1
+            self._announce(f"{revision} - {monotonic() - began:.2f} s")
 
     async def _until_unblocked(self, work: Callable[[Connection], None]) -> None:
         """Attempts count for one revision, and in a backfill for one batch: any of its many may be blocked."""
-        failed, done = 0, self._pace.done
+        failed, completed = 0, self._run.completed
         while True:
-            self._watch.blockers = []
+            self._monitor.blockers = []
             try:
                 return await self._connection.run_sync(work)
             except DBAPIError as error:
                 if sqlstate(error) not in BLOCKED:
                     raise
-                failed, done = (failed if self._pace.done == done else 0), self._pace.done
-                step = str(self._plan.pending[0]) if self._plan.pending else "alembic_version"
+                failed, completed = (failed if self._run.completed == completed else 0), self._run.completed
+                what = str(self._plan.pending[0]) if self._plan.pending else "alembic_version"
                 reason = BLOCKED[sqlstate(error) or ""]
-                failed = await self._retry.wait(step, failed + 1, reason, self._watch.blockers)
+                failed = await self._retry.wait(what, failed + 1, reason, self._monitor.blockers)
 
     async def _are_open(self, blockers: Sequence[Blocker]) -> bool:
         async with self._connection.begin():

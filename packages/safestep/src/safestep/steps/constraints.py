@@ -1,4 +1,4 @@
-"""Constraints on tables in use: added without a look at the rows, which are read later under a weak lock."""
+"""Constraints on tables in use: added without reading the rows, which are read later under a weak lock."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from alembic import op
 from alembic.util import CommandError
 from sqlalchemy import text
 
-from safestep.steps.steps import Steps, own_transactions, verbatim
+from safestep.steps.execution import SafeStep, own_transactions, verbatim
 
 CONSTRAINT = """
     SELECT convalidated, contype::text AS kind, confrelid = to_regclass(:referred) AS refers,
@@ -47,10 +47,10 @@ def add_foreign_key_not_valid(
     reads the whole table. Raises CommandError when the table has another constraint of this name.
     """
     options |= {"source_schema": schema, "referent_schema": referred_schema, "postgresql_not_valid": True}
-    with own_transactions() as steps:
-        found = _found(steps, name, table, schema, steps.quote(referred_table, referred_schema))
+    with own_transactions() as step:
+        found = _found(step, name, table, schema, step.quote(referred_table, referred_schema))
         if not found:
-            steps.run(
+            step.run(
                 lambda: op.create_foreign_key(op.f(name), table, referred_table, columns, referred_columns, **options)
             )
         elif not (
@@ -68,12 +68,12 @@ def add_check_not_valid(name: str, table: str, condition: str, *, schema: str | 
     already is taken for done; PostgreSQL words conditions anew, so they aren't compared.
     Raises CommandError when the table has another kind of constraint of this name.
     """
-    with own_transactions() as steps:
-        found = _found(steps, name, table, schema)
+    with own_transactions() as step:
+        found = _found(step, name, table, schema)
         if found and found.kind != "c":
             raise _taken(name, table)
         if not found:
-            steps.run(lambda: _add_check(name, table, condition, schema))
+            step.run(lambda: _add_check(name, table, condition, schema))
 
 
 def validate_constraint(name: str, table: str, *, schema: str | None = None) -> None:
@@ -82,12 +82,12 @@ def validate_constraint(name: str, table: str, *, schema: str | None = None) -> 
     Lock: SHARE UPDATE EXCLUSIVE, for a foreign key also ROW SHARE on the other table; reads and writes go on.
     Raises CommandError when there is no such constraint.
     """
-    with own_transactions() as steps:
-        found = _found(steps, name, table, schema)
-        if not (found or steps.offline):
+    with own_transactions() as step:
+        found = _found(step, name, table, schema)
+        if not (found or step.is_offline):
             raise CommandError(f"{table} has no constraint {name!r} to validate")
         if not (found and found.convalidated):
-            _validate(steps, name, table, schema)
+            _validate(step, name, table, schema)
 
 
 def set_not_null_safely(table: str, column: str, *, schema: str | None = None) -> None:
@@ -98,22 +98,22 @@ def set_not_null_safely(table: str, column: str, *, schema: str | None = None) -
     """
     # PostgreSQL cuts longer names itself, by bytes, and wouldn't be found to have this one.
     check = f"ck_{table}_{column}_set_not_null".encode()[:LONGEST_NAME].decode(errors="ignore")
-    with own_transactions() as steps:
-        name = steps.quote(table, schema)
-        found = _found(steps, check, table, schema)
-        if not steps.ask(NOT_NULL, table=name, column=column):
+    with own_transactions() as step:
+        name = step.quote(table, schema)
+        found = _found(step, check, table, schema)
+        if not step.first_row(NOT_NULL, table=name, column=column):
             if not found:
-                steps.run(lambda: _add_check(check, table, f"{steps.quote(column)} IS NOT NULL", schema))
+                step.run(lambda: _add_check(check, table, f"{step.quote(column)} IS NOT NULL", schema))
             if not (found and found.convalidated):
-                _validate(steps, check, table, schema)
+                _validate(step, check, table, schema)
             # Not together with dropping the check: PostgreSQL would drop it first, and read every row.
-            steps.run(lambda: op.alter_column(table, column, nullable=False, schema=schema))
-        if steps.offline or _found(steps, check, table, schema):
-            steps.run(f"ALTER TABLE {name} DROP CONSTRAINT {steps.quote(check)}")
+            step.run(lambda: op.alter_column(table, column, nullable=False, schema=schema))
+        if step.is_offline or _found(step, check, table, schema):
+            step.run(f"ALTER TABLE {name} DROP CONSTRAINT {step.quote(check)}")
 
 
-def _found(steps: Steps, name: str, table: str, schema: str | None, referred: str | None = None) -> Any:
-    return steps.ask(CONSTRAINT, name=name, table=steps.quote(table, schema), referred=referred)
+def _found(step: SafeStep, name: str, table: str, schema: str | None, referred: str | None = None) -> Any:
+    return step.first_row(CONSTRAINT, name=name, table=step.quote(table, schema), referred=referred)
 
 
 def _taken(name: str, table: str) -> CommandError:
@@ -131,5 +131,5 @@ def _add_check(name: str, table: str, condition: str, schema: str | None) -> Non
     op.create_check_constraint(op.f(name), table, sql, schema=schema, postgresql_not_valid=True)
 
 
-def _validate(steps: Steps, name: str, table: str, schema: str | None) -> None:
-    steps.run_patiently(f"ALTER TABLE {steps.quote(table, schema)} VALIDATE CONSTRAINT {steps.quote(name)}")
+def _validate(step: SafeStep, name: str, table: str, schema: str | None) -> None:
+    step.run_long(f"ALTER TABLE {step.quote(table, schema)} VALIDATE CONSTRAINT {step.quote(name)}")

@@ -7,7 +7,7 @@ from alembic import op
 from alembic.util import CommandError
 from sqlalchemy import ColumnElement, Row, TextClause, text
 
-from safestep.steps.steps import own_transactions, verbatim
+from safestep.steps.execution import own_transactions, verbatim
 
 type Column = str | TextClause | ColumnElement[Any]
 
@@ -54,15 +54,15 @@ def add_index_concurrently(
     if isinstance(where := options.get("postgresql_where"), str):
         options["postgresql_where"] = text(verbatim(where))
     options |= {"unique": unique, "schema": schema, "postgresql_concurrently": True}
-    with own_transactions() as steps:
-        found = steps.ask(INDEX, index=steps.quote(name, schema), table=steps.quote(table, schema))
+    with own_transactions() as step:
+        found = step.first_row(INDEX, index=step.quote(name, schema), table=step.quote(table, schema))
         if found and not (found.belongs and (not found.works or _is_asked_for(found, columns, options))):
             raise CommandError(f"there is another index called {name!r}: give the new one another name")
         if found and found.works:
             return
         if found:
-            steps.run_patiently(lambda: _drop(name, table, schema))
-        steps.run_patiently(lambda: op.create_index(name, table, columns, **options))
+            step.run_long(lambda: _drop(name, table, schema))
+        step.run_long(lambda: op.create_index(name, table, columns, **options))
 
 
 def drop_index_concurrently(name: str, table: str, *, schema: str | None = None) -> None:
@@ -70,8 +70,8 @@ def drop_index_concurrently(name: str, table: str, *, schema: str | None = None)
 
     Not for the index of a unique constraint or primary key. In a downgrade `add_index_concurrently` is its reverse.
     """
-    with own_transactions() as steps:
-        steps.run_patiently(lambda: _drop(name, table, schema))
+    with own_transactions() as step:
+        step.run_long(lambda: _drop(name, table, schema))
 
 
 def reindex_concurrently(index: str, *, schema: str | None = None) -> None:
@@ -80,14 +80,14 @@ def reindex_concurrently(index: str, *, schema: str | None = None) -> None:
     It waits for transactions older than itself. What one that failed has left of this index is dropped first; run
     again after it was done, it builds the index once more. Raises CommandError when there is no such index.
     """
-    with own_transactions() as steps:
-        name = steps.quote(index, schema)
-        if not (steps.offline or steps.ask(IS_THERE, index=name)):
+    with own_transactions() as step:
+        name = step.quote(index, schema)
+        if not (step.is_offline or step.first_row(IS_THERE, index=name)):
             raise CommandError(f"there is no index {index!r} to rebuild")
-        left = steps.ask(LEFTOVERS, index=name)
+        left = step.first_row(LEFTOVERS, index=name)
         for other in left.names if left else ():
-            steps.run_patiently(f"DROP INDEX CONCURRENTLY IF EXISTS {other}")
-        steps.run_patiently(f"REINDEX INDEX CONCURRENTLY {name}")
+            step.run_long(f"DROP INDEX CONCURRENTLY IF EXISTS {other}")
+        step.run_long(f"REINDEX INDEX CONCURRENTLY {name}")
 
 
 def _is_asked_for(found: Row[Any], columns: Sequence[Column], options: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from alembic.util import CommandError
 
-from safestep.steps.steps import own_transactions
+from safestep.steps.execution import own_transactions
 
 VIEW = "SELECT relispopulated FROM pg_class WHERE oid = to_regclass(:view) AND relkind = 'm'"
 
@@ -13,10 +13,10 @@ def refresh_concurrently(view: str, *, schema: str | None = None) -> None:
     The view needs a unique index on columns, of all rows. One that was made WITH NO DATA can't be read yet, nor
     refreshed concurrently: it is filled the plain way. Raises CommandError when there is no such view.
     """
-    with own_transactions() as steps:
-        name = steps.quote(view, schema)
-        found = steps.ask(VIEW, view=name)
-        if not (found or steps.offline):
+    with own_transactions() as step:
+        name = step.quote(view, schema)
+        found = step.first_row(VIEW, view=name)
+        if not (found or step.is_offline):
             raise CommandError(f"there is no materialized view {view!r} to refresh")
         is_empty = found is not None and not found.relispopulated
-        steps.run_patiently(f"REFRESH MATERIALIZED VIEW {'' if is_empty else 'CONCURRENTLY '}{name}")
+        step.run_long(f"REFRESH MATERIALIZED VIEW {'' if is_empty else 'CONCURRENTLY '}{name}")

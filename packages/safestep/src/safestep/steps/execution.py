@@ -1,10 +1,10 @@
-"""What the helpers share: statements that are each a transaction of their own, with the right timeouts."""
+"""What the safe steps share: statements that are each a transaction of their own, with the right timeouts."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from alembic import op
@@ -13,64 +13,70 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.util.concurrency import await_
 
-from app.core.config import Settings, load_settings
+from safestep.project import Limits
 
-CHANGED = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+MIGRATION_RUN = "migration_run"
+"""Under this name the MigrationRun is in the migration context's `opts`."""
+
+HAS_CHANGED_SOMETHING = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
 
 
 @dataclass
-class Pace:
-    """What the runner tells the helpers, and they tell it: `done` counts revisions and batches finished for good.
+class MigrationRun:
+    """What the runner and the safe steps tell each other."""
 
-    Single statements don't count: a helper may repeat some on each attempt, and attempts would have no bound.
+    limits: Limits = field(default_factory=Limits)
+    announce: Callable[[str], None] = lambda _line: None
+    """Takes one line for whoever watches the run."""
+    completed: int = 0
+    """Revisions and batches that are finished for good.
+
+    Single statements don't count: a safe step may repeat some on each attempt, and attempts would have no bound.
     """
 
-    settings: Settings
-    report: Callable[[str], None] = lambda _line: None
-    done: int = 0
 
-
-def timeouts(settings: Settings) -> dict[str, str]:
+def timeouts(limits: Limits) -> dict[str, str]:
     """The server parameters, in milliseconds, of statements that may hold strong locks."""
     return {
-        "lock_timeout": milliseconds(settings.migration_lock_timeout),
-        "statement_timeout": milliseconds(settings.migration_statement_timeout),
+        "lock_timeout": milliseconds(limits.lock_timeout),
+        "statement_timeout": milliseconds(limits.statement_timeout),
     }
 
 
 @contextmanager
-def own_transactions() -> Iterator["Steps"]:
+def own_transactions() -> Iterator["SafeStep"]:
     """Statements in this block commit one by one.
 
     Raises CommandError when the revision has already changed something: that would be committed without its line
     in `alembic_version`, and run a second time after a failure.
     """
     migration = op.get_context()
-    if not migration.as_sql and _connection(migration).scalar(CHANGED):
+    if not migration.as_sql and _connection(migration).scalar(HAS_CHANGED_SOMETHING):
         raise CommandError(
             "a safe step follows an ordinary change in one revision: put it first, or in a revision of its own"
         )
     with migration.autocommit_block():
-        yield Steps(migration)
+        yield SafeStep(migration)
 
 
-class Steps:
-    """Runs the statements of a helper."""
+class SafeStep:
+    """Asks and changes the database for one safe step of a revision, or prints the changes (`--sql`)."""
 
     def __init__(self, migration: MigrationContext) -> None:
         self._migration = migration
-        self.pace: Pace = migration.opts.get("pace") or Pace(load_settings())
-        self.offline = migration.as_sql
+        self.migration_run: MigrationRun = migration.opts.get(MIGRATION_RUN) or MigrationRun()
+        self.limits = self.migration_run.limits
+        self.is_offline = migration.as_sql
 
-    def ask(self, question: str, **parameters: object) -> Row[Any] | None:
+    def first_row(self, query: str, **parameters: object) -> Row[Any] | None:
         """The first row of the answer; offline None, as if nothing were there."""
-        if self.offline:
+        if self.is_offline:
             return None
-        return _connection(self._migration).execute(text(question), parameters).first()
+        return _connection(self._migration).execute(text(query), parameters).first()
 
-    def require(self, question: str, **parameters: object) -> Row[Any]:
+    def one_row(self, query: str, **parameters: object) -> Row[Any]:
         """The one row of the answer; not for offline use."""
-        return _connection(self._migration).execute(text(question), parameters).one()
+        return _connection(self._migration).execute(text(query), parameters).one()
 
     def run(self, change: str | Callable[[], object]) -> None:
         """A change that holds its lock for a moment and mustn't wait for it long."""
@@ -79,22 +85,26 @@ class Steps:
         else:
             op.execute(text(verbatim(change)))
 
-    def run_patiently(self, change: str | Callable[[], object]) -> None:
+    def run_long(self, change: str | Callable[[], object]) -> None:
         """A change that reads the whole table or waits for old transactions, under locks that let traffic pass."""
-        patience = milliseconds(self.pace.settings.migration_concurrent_timeout)
-        self.set(lock_timeout=patience, statement_timeout=patience)
+        timeout = milliseconds(self.limits.concurrent_timeout)
+        self.set(lock_timeout=timeout, statement_timeout=timeout)
         self.run(change)
         # Not after a failure: then the connection may be gone, and the runner sets them for each attempt.
-        self.set(**timeouts(self.pace.settings))
+        self.reset_timeouts()
 
     def set(self, **parameters: str) -> None:
         """Server parameters in milliseconds, until the next revision."""
         for name, value in parameters.items():
             op.execute(f"SET {name} = '{value}ms'")
 
+    def reset_timeouts(self) -> None:
+        """Back to those that every revision begins with."""
+        self.set(**timeouts(self.limits))
+
     def comment(self, line: str) -> None:
         """A remark in the output of `--sql`."""
-        if self.offline:
+        if self.is_offline:
             self._migration.impl.static_output(f"-- {line}")
 
     def sleep(self, seconds: float) -> None:
@@ -106,10 +116,10 @@ class Steps:
         return ".".join(self._migration.dialect.identifier_preparer.quote(part) for part in parts)
 
     def count(self, topic: str, what: str) -> int:
-        """How often that was asked in this attempt, until somebody removes the topic from Alembic's memo."""
-        met: Counter[str] = self._migration.impl.memo.setdefault(topic, Counter())
-        met[what] += 1
-        return met[what]
+        """How often it was called with `what` in this attempt, until the topic is removed from Alembic's memo."""
+        counts: Counter[str] = self._migration.impl.memo.setdefault(topic, Counter())
+        counts[what] += 1
+        return counts[what]
 
 
 def verbatim(sql: str) -> str:

@@ -1,0 +1,108 @@
+"""The service's migrations, as the package `safestep` runs them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.util import CommandError
+from safestep.project import Limits, Project
+from sqlalchemy import MetaData
+from sqlalchemy.engine import URL, make_url
+
+from app.core.config import Settings, load_settings
+from app.core.errors import InvalidSettings
+from app.db.session import connect_args
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_project(load: Callable[[], Settings] = load_settings, *, root: Path = ROOT) -> Project:
+    """The migrations below `root`; the settings are loaded when a command needs them."""
+
+    def settings() -> Settings:
+        try:
+            return load()
+        except InvalidSettings as error:
+            raise CommandError(str(error)) from error
+
+    def arguments(url: URL, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return connect_args(url, settings(), parameters)
+
+    return Project(
+        root=root,
+        metadata=_metadata,
+        database=lambda: _database(settings()),
+        migrated_database=lambda: _migrated_database(settings()),
+        scratch_server=_scratch_server,
+        client_program=_client_program,
+        connect_args=arguments,
+        limits=lambda: _limits(settings()),
+        confirm_data_loss=lambda: settings().is_production,
+        command="postern db",
+    )
+
+
+def _metadata() -> MetaData:
+    from app.db import models  # all of them, so that the metadata is complete
+
+    return models.Base.metadata
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[URL]:
+    from app.db.provision import database_url
+
+    with _embedded_errors(settings), database_url(settings) as url:
+        yield url
+
+
+@contextmanager
+def _migrated_database(settings: Settings) -> Iterator[URL]:
+    from app.db.provision import ready_database_url
+
+    with _embedded_errors(settings), ready_database_url(settings) as url:
+        yield url
+
+
+@contextmanager
+def _scratch_server(folder: Path, options: Mapping[str, str]) -> Iterator[URL]:
+    from pgfolder import EmbeddedPostgres
+
+    with _embedded_errors(), EmbeddedPostgres(folder, options=options) as server:
+        yield make_url(server.url("postgres"))
+
+
+def _client_program(name: str) -> Path:
+    from pgfolder import binary
+
+    with _embedded_errors():
+        return binary(name)
+
+
+@contextmanager
+def _embedded_errors(settings: Settings | None = None) -> Iterator[None]:
+    """The `alembic` command prints a CommandError as one line, and every other error as a traceback."""
+    if settings and settings.database_url:  # then nothing of the embedded server is needed, nor has to be installed
+        yield
+        return
+    from pgfolder import EmbeddedPostgresError
+
+    try:
+        yield
+    except EmbeddedPostgresError as error:
+        raise CommandError(str(error)) from error
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        lock_timeout=settings.migration_lock_timeout,
+        statement_timeout=settings.migration_statement_timeout,
+        concurrent_timeout=settings.migration_concurrent_timeout,
+        attempts=settings.migration_attempts,
+        retry_delay=settings.migration_retry_delay,
+        max_replication_lag_mb=settings.migration_max_replication_lag_mb,
+    )
+
+
+project = make_project()
