@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
 from safestep.project import Limits, Project
@@ -13,6 +13,9 @@ from sqlalchemy.engine import URL, make_url
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.db.session import connect_args
+
+if TYPE_CHECKING:
+    from safestep.rehearsal import Rehearsal
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +43,7 @@ def make_project(load: Callable[[], Settings] = load_settings, *, root: Path = R
         limits=lambda: _limits(settings()),
         confirm_data_loss=lambda: settings().is_production,
         command="postern db",
+        rehearsal=lambda: _rehearsal(settings()),
     )
 
 
@@ -47,6 +51,12 @@ def _metadata() -> MetaData:
     from app.db import models  # all of them, so that the metadata is complete
 
     return models.Base.metadata
+
+
+def _rehearsal(settings: Settings) -> "Rehearsal":
+    from app.rehearsal import make_rehearsal
+
+    return make_rehearsal(settings)
 
 
 @contextmanager

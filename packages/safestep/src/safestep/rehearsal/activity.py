@@ -16,10 +16,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from safestep.migrations.lock import RUNNER
+
 INTERVAL = 0.01
 PROBES = 10
 ROLE = "safestep_rehearsal"
-RUNNER = "postern-migration"
 
 STRENGTHS = (
     "AccessShareLock",

@@ -107,22 +107,20 @@ class BodyMaker:
             return schema["const"]
         if choices := [each for each in schema.get("enum", []) if each is not None]:
             return choices[0]
-        kind = schema.get("type", "object" if "properties" in schema else None)
-        if isinstance(kind, list):  # ["string", "null"]
-            kind = next((each for each in kind if each != "null"), None)
+        kind = _type_of(schema)
         if kind in ("string", "integer") and schema.get("format", "uuid") == "uuid" and self._is_sampled(name):
             return f"{{{name}}}"
-        if kind == "object":
-            return self._object(schema, depth)
-        if kind == "array":
-            return self._array(schema, name, depth)
-        if kind == "string":
-            return text(schema, name)
-        if kind in ("integer", "number"):
-            return number(schema, name, is_whole=kind == "integer")
-        if kind == "boolean":
-            return False
-        raise CannotMake(f"no value is known for {name}, whose schema names no type")
+        make: dict[str | None, Callable[[], Any]] = {
+            "object": lambda: self._object(schema, depth),
+            "array": lambda: self._array(schema, name, depth),
+            "string": lambda: text(schema, name),
+            "integer": lambda: number(schema, name, is_whole=True),
+            "number": lambda: number(schema, name, is_whole=False),
+            "boolean": lambda: False,
+        }
+        if kind not in make:
+            raise CannotMake(f"the schema of {name} names no type")
+        return make[kind]()
 
     def _object(self, schema: JsonSchema, depth: int) -> dict[str, Any]:
         properties = schema.get("properties", {})
@@ -137,6 +135,13 @@ class BodyMaker:
                 raise CannotMake(f"no {least} different values are known for {name}")
             return list(choices[:least])
         return [self.value(items, name, depth + 1) for _ in range(least)]
+
+
+def _type_of(schema: JsonSchema) -> str | None:
+    kind = schema.get("type", "object" if "properties" in schema else None)
+    if isinstance(kind, list):  # ["string", "null"]
+        kind = next((each for each in kind if each != "null"), None)
+    return kind if isinstance(kind, str) else None
 
 
 def text(schema: JsonSchema, name: str) -> str:

@@ -3,25 +3,14 @@
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from shutil import which
 
 from sqlalchemy.engine import URL
-
-from safestep.rehearsal.errors import RehearsalError
 
 _NAME = re.compile(r"\{(\w+)\}")
 
 
 async def no_credential(_database: URL) -> Mapping[str, str]:
     return {}
-
-
-def program_on_path(name: str) -> Path:
-    """One of PostgreSQL's programs. Raises RehearsalError when it isn't installed."""
-    if found := which(name):
-        return Path(found)
-    raise RehearsalError(f"there is no {name} on the PATH, which restores a dump: install PostgreSQL's client programs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +20,7 @@ class Command:
     """
 
     arguments: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=lambda: {"DATABASE_URL": "{database}"})
     """Added to the environment of whoever rehearses."""
     unset: Collection[str] = ()
     """What in that environment is meant for another service."""
@@ -45,6 +34,9 @@ class Command:
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     return _NAME.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+ALEMBIC = Command(arguments=("{python}", "-m", "alembic", "upgrade", "{revision}"))
 
 
 @dataclass(frozen=True)
@@ -70,8 +62,8 @@ class Rehearsal:
 
     serve: Command
     """Runs one version of the service on the loopback interface; its working directory is a temporary folder."""
-    migrate: Command
-    """Brings the database to a revision, with the checked-out code."""
+    migrate: Command = ALEMBIC
+    """Brings the database to a revision; it runs in the folder of the checked-out code."""
     import_path: Sequence[str] = (".",)
     """Folders of the code that are imported from, as patterns; a version imports its own and nobody else's."""
     requests: Mapping[str, float] = field(default_factory=dict)
@@ -90,5 +82,3 @@ class Rehearsal:
     """Tables of which more is known than their types."""
     protected: URL | None = None
     """The service's own database, which `--url` refuses."""
-    program: Callable[[str], Path] = program_on_path
-    """Finds psql and pg_restore, for `--from-dump`."""

@@ -40,7 +40,9 @@ def summary(results: Iterable[RequestResult]) -> LatencySummary:
     results = list(results)
     times = sorted(result.seconds for result in results)
     failed = sum(result.fault is not None for result in results)
-    return LatencySummary(len(results), failed, percentile(times, 0.5), percentile(times, 0.99), times[-1] if times else 0.0)
+    return LatencySummary(
+        len(results), failed, percentile(times, 0.5), percentile(times, 0.99), times[-1] if times else 0.0
+    )
 
 
 def by_period(results: Iterable[RequestResult], timeline: Timeline) -> dict[PeriodName, list[RequestResult]]:

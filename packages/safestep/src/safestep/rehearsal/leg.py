@@ -1,7 +1,6 @@
 """One leg of a rehearsal: a version of the service under traffic, and in the middle of it the migration."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import monotonic
@@ -23,12 +22,12 @@ from safestep.rehearsal.server_log import ServerLog
 from safestep.rehearsal.service import Service, running
 from safestep.rehearsal.setting import Options, Setting
 from safestep.rehearsal.statements import from_activity, statement_reports
-from safestep.rehearsal.table_traffic import read_counters, untouched
+from safestep.rehearsal.table_traffic import Counters, read_counters, untouched
 from safestep.rehearsal.workload import Request, Workload, drawn
 
 
 class LegRun:
-    """Carries out one leg and adds what it finds to the report."""
+    """Carries out one leg and adds what it finds to the report. `credential` is filled when one can be made."""
 
     def __init__(
         self,
@@ -36,7 +35,7 @@ class LegRun:
         leg: Leg,
         options: Options,
         setting: Setting,
-        credential: Mapping[str, str],
+        credential: dict[str, str],
         report: RehearsalReport,
     ) -> None:
         self._plan = plan
@@ -51,7 +50,10 @@ class LegRun:
 
     async def perform(self) -> None:
         """Raises RehearsalError when the code doesn't fit the schema that it is said to run on."""
-        async with engine(self._setting.database, isolation_level="AUTOCOMMIT") as opened, opened.connect() as connection:
+        async with (
+            engine(self._setting.database, isolation_level="AUTOCOMMIT") as opened,
+            opened.connect() as connection,
+        ):
             await self._perform(connection)
 
     async def _perform(self, connection: AsyncConnection) -> None:
@@ -77,6 +79,8 @@ class LegRun:
 
     async def _workload(self, service: Service, connection: AsyncConnection) -> Workload:
         profile = self._setting.profile
+        if not self._credential:  # the deployed schema may be too old for one
+            self._credential.update(await profile.credential(self._setting.database))
         samples = await Samples.of(connection, profile.samples)
         workload = await workload_of(service.client, service.document, profile, samples, self._credential)
         for note in workload.notes:
@@ -101,7 +105,7 @@ class LegRun:
         return found.succeeded
 
     async def _under_load(
-        self, workload: Workload, requests: list[Request], connection: AsyncConnection, idle: Mapping[str, int]
+        self, workload: Workload, requests: list[Request], connection: AsyncConnection, idle: Counters
     ) -> LegReport:
         options, setting = self._options, self._setting
         load = LoadGenerator(workload, drawn(requests), options.rate)

@@ -52,7 +52,9 @@ def make_plan(root: Path, *, base: str | None, start: str | None, from_git: bool
     if start is not None and base is None:
         base = _before(root, _first_after(scripts, _known(scripts, start)).path)
     commit = git(root, "rev-parse", "--verify", f"{base or _default_base(root, scripts)}^{{commit}}")
-    return RehearsalPlan(root, commit, _legs(scripts, _known(scripts, start) if start else _head_at(root, commit, scripts)))
+    return RehearsalPlan(
+        root, commit, _legs(scripts, _known(scripts, start) if start else _head_at(root, commit, scripts))
+    )
 
 
 def git(root: Path, *arguments: str) -> str:

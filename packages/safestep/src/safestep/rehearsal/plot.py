@@ -8,9 +8,9 @@ from math import floor, log10
 from pathlib import Path
 
 from safestep.rehearsal.errors import RehearsalError
-from safestep.rehearsal.statements import StatementReport
 from safestep.rehearsal.load import RequestResult
 from safestep.rehearsal.report import LegReport, RehearsalReport
+from safestep.rehearsal.statements import StatementReport
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LINE = 1000, 340, 60, 44, 40, 15
 PLOT = HEIGHT - TOP - BOTTOM

@@ -88,7 +88,11 @@ def others(document: OpenApiDocument, profile: Rehearsal) -> Iterator[Operation]
     known = {(each.method, route_of(each.path)) for each in lines}
     for operation in document.operations():
         is_excluded = any(fnmatch(operation.name, pattern) for pattern in profile.excluded)
-        if operation.method != "DELETE" and not is_excluded and (operation.method, route_of(operation.path)) not in known:
+        if (
+            operation.method != "DELETE"
+            and not is_excluded
+            and (operation.method, route_of(operation.path)) not in known
+        ):
             yield operation
 
 

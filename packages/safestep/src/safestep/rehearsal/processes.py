@@ -17,12 +17,21 @@ GRACE = 10.0  # seconds to end in
 
 def values_of(url: URL, folder: Path, **more: str) -> dict[str, str]:
     """What the names in a command stand for."""
-    return {"python": sys.executable, "database": url.render_as_string(hide_password=False), "folder": str(folder), **more}
+    return {
+        "python": sys.executable,
+        "database": url.render_as_string(hide_password=False),
+        "folder": str(folder),
+        **more,
+    }
 
 
 def environment(command: Command, profile: Rehearsal, code: Path, values: Mapping[str, str]) -> dict[str, str]:
     """The user's environment with the command's own, in which this code's modules are imported and nobody else's."""
-    folders = [str(path) for pattern in profile.import_path for path in sorted(code.glob(pattern) if pattern != "." else [code])]
+    folders = [
+        str(path)
+        for pattern in profile.import_path
+        for path in sorted(code.glob(pattern) if pattern != "." else [code])
+    ]
     kept = {name: text for name, text in os.environ.items() if name not in command.unset}
     own = {"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
     return kept | own | command.environment_with(values)

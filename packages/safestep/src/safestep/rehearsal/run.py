@@ -22,8 +22,7 @@ async def rehearse(plan: RehearsalPlan, options: Options, setting: Setting) -> R
     report = RehearsalReport(options.rate, options.max_stall)
     try:
         await _prepare_database(plan, options, setting, report)
-        # Its rows are older than any request, and any version knows them.
-        credential = await setting.profile.credential(setting.database)
+        credential: dict[str, str] = {}
         for leg in plan.legs:
             await LegRun(plan, leg, options, setting, credential, report).perform()
     except (DBAPIError, OSError) as error:
@@ -31,14 +30,12 @@ async def rehearse(plan: RehearsalPlan, options: Options, setting: Setting) -> R
     return report
 
 
-async def _prepare_database(
-    plan: RehearsalPlan, options: Options, setting: Setting, report: RehearsalReport
-) -> None:
+async def _prepare_database(plan: RehearsalPlan, options: Options, setting: Setting, report: RehearsalReport) -> None:
     """The deployed schema, full of rows."""
     database, profile = setting.database, setting.profile
     if options.dump:
         setting.say(f"restoring {options.dump}")
-        await restore(database, options.dump, profile.program)
+        await restore(database, options.dump, setting.project.client_program)
     setting.say(f"bringing the database to {plan.start}")
     code, output = await migrate(profile, plan.root, database, plan.start, setting.folder)
     if code:

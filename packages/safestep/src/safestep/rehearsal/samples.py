@@ -9,6 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from safestep.connections import first_line, sqlstate
+from safestep.rehearsal.errors import RehearsalError
+
+UNDEFINED = ("42P01", "42703")  # an older schema lacks the table or the column
 ROWS = 1000  # enough that no row is asked for too often
 
 KEYS = text("""
@@ -80,8 +84,10 @@ class Samples:
         if query not in self._read:
             try:
                 rows = (await self._connection.scalars(text(query.replace(":", "\\:")))).all()
-            except DBAPIError as error:  # an older schema lacks the table
-                self.faults[name] = str(error.orig).partition("\n")[0]
+            except DBAPIError as error:
+                if sqlstate(error) not in UNDEFINED:
+                    raise RehearsalError(f"the samples of {name} can't be read: {first_line(error)}") from error
+                self.faults[name] = first_line(error)
                 rows = []
             self._read[query] = deque(str(each) if isinstance(each, UUID) else each for each in rows)
         return self._read[query]

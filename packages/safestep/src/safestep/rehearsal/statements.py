@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from safestep.rehearsal.server_log import ExecutedStatement
 from safestep.rehearsal.activity import INTERVAL, WEAKEST, Activity, ObservedLock, ObservedStatement, strength
+from safestep.rehearsal.server_log import ExecutedStatement
 
 NOTICEABLE = 0.1  # seconds that make a statement worth a line even without a lock
 
@@ -41,7 +41,9 @@ def from_activity(observed: Iterable[ObservedStatement]) -> list[ExecutedStateme
     return [ExecutedStatement(each.pid, each.sql, each.began, each.ended, each.released) for each in observed]
 
 
-def statement_reports(statements: Sequence[ExecutedStatement], activity: Activity, started: float) -> list[StatementReport]:
+def statement_reports(
+    statements: Sequence[ExecutedStatement], activity: Activity, started: float
+) -> list[StatementReport]:
     """The statements that took a lock worth mentioning on an existing table, rewrote one, lasted, or failed."""
     granted: dict[tuple[int, str], float] = {}
     for lock in activity.locks:

@@ -1,5 +1,7 @@
 """Which tables requests touch, by the server's own counters."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +14,7 @@ COUNTERS = text("""
     GROUP BY root.relname
 """)
 
-type Counters = dict[str, int]
+type Counters = Mapping[str, int]
 
 
 async def read_counters(connection: AsyncConnection) -> Counters:
