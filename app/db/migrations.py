@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
 from safestep.project import Limits, Project
@@ -15,6 +15,9 @@ from app.core.errors import InvalidSettings
 from app.core.product import COMMAND
 from app.db.base import Base
 from app.db.session import connect_args
+
+if TYPE_CHECKING:
+    from safestep.rehearsal import Rehearsal
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +45,7 @@ def make_project(load: Callable[[], Settings] = load_settings, *, root: Path = R
         limits=lambda: _limits(settings()),
         confirm_data_loss=lambda: settings().is_production,
         command=f"{COMMAND} db",
+        rehearsal=lambda: _rehearsal(settings()),
     )
 
 
@@ -49,6 +53,12 @@ def _metadata() -> MetaData:
     import app.db.models  # noqa: F401 - every table, so that the metadata is complete
 
     return Base.metadata
+
+
+def _rehearsal(settings: Settings) -> "Rehearsal":
+    from app.rehearsal import make_rehearsal
+
+    return make_rehearsal(settings)
 
 
 def _database(settings: Settings) -> AbstractContextManager[URL]:

@@ -1,11 +1,15 @@
 """Fixtures: the small project, and databases in which its first revision has run."""
 
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from safestep.scratch import ScratchDatabase
 from safestep_support.databases import DRIVERS, Clone
+from safestep_support.notes import Notes
 from safestep_support.revisions import Revisions
 from sqlalchemy.engine import URL, make_url
 
@@ -48,3 +52,21 @@ def empty(server: URL) -> Iterator[URL]:
     """An empty database."""
     with ScratchDatabase(server) as url:
         yield url
+
+
+@pytest.fixture
+def notes(scratch_folder: Path) -> Notes:
+    """A project with a service, to be rehearsed."""
+    return Notes(scratch_folder / "notes")
+
+
+@pytest.fixture
+def scratch_folder() -> Iterator[Path]:
+    """A short path that PostgreSQL's account may enter; rehearsals leave nothing in it, or it is an error."""
+    folder = Path(tempfile.mkdtemp(prefix="rehearse-"))
+    folder.chmod(0o711)
+    yield folder
+    left = [file.name for file in folder.glob("safestep-rehearsal-*")]
+    running = [each.pid for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
+    shutil.rmtree(folder)
+    assert (left, running) == ([], [])

@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import URL
 
 from safestep.connections import connect_args
 from safestep.programs import program_on_path
+
+if TYPE_CHECKING:
+    from safestep.rehearsal import Rehearsal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,5 +60,5 @@ class Project:
     """Whether a run that loses data has to be confirmed, as in production."""
     command: str = "safestep"
     """How a person calls the command line, for messages: such as `python -m shop.db`."""
-    rehearsal: Callable[[], Any] | None = None
+    rehearsal: Callable[[], "Rehearsal"] | None = None
     """What a rehearsal has to know of the service; without it there is no such command."""

@@ -1,6 +1,7 @@
 """A dump of a real database, for those who have one."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from anyio import to_thread
@@ -11,19 +12,18 @@ from safestep.rehearsal.errors import RehearsalError
 ARCHIVE = b"PGDMP"
 
 
-async def restore(url: URL, dump: Path) -> None:
-    """Loads what `pg_dump` wrote: an archive or folder through pg_restore, SQL through psql.
+async def restore(url: URL, dump: Path, program: Callable[[str], Path]) -> None:
+    """Loads what `pg_dump` wrote: an archive or folder through pg_restore, SQL through psql, found by `program`.
 
     Raises RehearsalError with the first complaint.
     """
-    from pgfolder import binary
 
     where = url.set(drivername="postgresql").render_as_string(hide_password=False)
     command: list[str | Path]
     if await to_thread.run_sync(_is_archive, dump):
-        command = [binary("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "--dbname", where, dump]
+        command = [program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "--dbname", where, dump]
     else:
-        command = [binary("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", where, "-f", dump]
+        command = [program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", where, "-f", dump]
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )

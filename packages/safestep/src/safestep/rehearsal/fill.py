@@ -5,7 +5,7 @@ are chosen from what is allowed. What can't is left to the database: a row that 
 the check itself, one that would break a uniqueness by `ON CONFLICT DO NOTHING`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from warnings import catch_warnings, simplefilter
 
@@ -14,10 +14,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SAWarning
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from safestep.rehearsal.portraits import NULL_EVERY, PORTRAITS, Portrait
-from safestep.rehearsal.values import HASH, Check, quoted, value
+from safestep.rehearsal.configuration import TableProfile
+from safestep.rehearsal.values import HASH, CheckConstraint, quoted, value
 
 BATCH = 50_000
+NULL_EVERY = 10  # where a column may be NULL, one row in so many
 LEFT_ALONE = frozenset({"alembic_version"})
 
 CHECKS = text("""
@@ -36,23 +37,24 @@ type Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Filled:
+class FilledTables:
     """Rows that stand in each table now, and what couldn't be made."""
 
     rows: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-async def fill(url: URL, rows: int, progress: Progress) -> Filled:
-    """Fills the tables that are empty. `rows` is the number for a table of which nothing else is known."""
+async def fill(url: URL, rows: int, tables: Mapping[str, TableProfile], progress: Progress) -> FilledTables:
+    """Fills the tables that are empty. `rows` is the number for a table of which `tables` says nothing."""
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
-    filled = Filled()
+    filled = FilledTables()
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SET synchronous_commit = off"))
             await connection.execute(text("SET statement_timeout = 0"))
             for table in await connection.run_sync(_tables):
-                await _Filling(connection, table, rows, filled, progress).run()
+                profile = tables.get(table.name, TableProfile())
+                await _TableFill(connection, table, profile, rows, filled, progress).run()
             # Otherwise autovacuum would find all these rows in the middle of the rehearsal.
             await connection.execute(text("VACUUM (ANALYZE)"))
     finally:
@@ -71,19 +73,25 @@ def _tables(connection: Connection) -> list[Table]:
         return [table for table in metadata.sorted_tables if table.name not in LEFT_ALONE | partitions]
 
 
-class _Filling:
+class _TableFill:
     """One table's rows."""
 
     def __init__(
-        self, connection: AsyncConnection, table: Table, rows: int, filled: Filled, progress: Progress
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        profile: TableProfile,
+        rows: int,
+        filled: FilledTables,
+        progress: Progress,
     ) -> None:
         self._connection = connection
         self._table = table
-        self._portrait = PORTRAITS.get(table.name, Portrait())
-        self._total = max(1, round(rows * self._portrait.share))
+        self._profile = profile
+        self._total = max(1, round(rows * self._profile.share))
         self._filled = filled
         self._progress = progress
-        self._checks: list[Check] = []
+        self._checks: list[CheckConstraint] = []
         self._joins: list[str] = []
 
     async def run(self) -> None:
@@ -92,7 +100,7 @@ class _Filling:
             types = await self._connection.execute(TYPES, {"table": self._name})
             self._types = {row.name: row.type for row in types}
             rows = await self._connection.execute(CHECKS, {"table": self._name})
-            self._checks = [Check(row.sql, tuple(row.columns)) for row in rows]
+            self._checks = [CheckConstraint(row.sql, tuple(row.columns)) for row in rows]
             values = await self._values()
             if values is not None:
                 present = await self._insert(values)
@@ -127,14 +135,14 @@ class _Filling:
         """Defaults apply, but for moments: rows of a real table weren't made all at once."""
         if column.computed is not None or column.identity is not None:
             return False
-        if column.name in self._portrait.columns:
+        if column.name in self._profile.columns:
             return True
         default = str(getattr(column.server_default, "arg", "")).lower()
         return column.server_default is None or default.startswith(("now()", "current_timestamp"))
 
     def _value(self, column: Column[object], position: int) -> str | None:
-        if column.name in self._portrait.columns:
-            return self._portrait.columns[column.name]
+        if column.name in self._profile.columns:
+            return self._profile.columns[column.name]
         made = value(column, self._checks, position)
         if made and column.nullable and not column.primary_key:
             return f"CASE WHEN n % {NULL_EVERY} > 0 THEN {made} END"

@@ -1,61 +1,63 @@
-"""Traffic at a constant rate, whatever the answers do: a stall makes requests late, and never makes them fewer."""
+"""Traffic at a constant rate, whatever the responses do: a stall makes requests late, and never makes them fewer."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
-from safestep.rehearsal.client import SUCCESS, Answer
-from safestep.rehearsal.mix import Kind, Requests
+from safestep.rehearsal.http_client import SUCCESS, HttpResponse
+from safestep.rehearsal.requests import Bindings
+from safestep.rehearsal.workload import Request, Workload
 
 TRANSPORT = (OSError, EOFError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One request: when it was due on the monotonic clock, how long its answer took from then on, what went wrong."""
+class RequestResult:
+    """When a request was due on the monotonic clock, how long its response took from then on, and what went wrong."""
 
     due: float
     seconds: float
-    kind: str
+    request: str
     fault: str | None
 
 
-async def attempt(kind: Kind, requests: Requests, due: float | None = None) -> Sample:
+async def attempt(
+    request: Request, workload: Workload, *, due: float | None = None, bindings: Bindings | None = None
+) -> RequestResult:
     """Sends one request now; its time counts from when it was due."""
     due = monotonic() if due is None else due
     try:
-        answer = await kind.send(requests)
-        fault = None if answer.status in SUCCESS else _fault(answer)
+        response = await workload.send(request, bindings)
+        fault = None if response.status in SUCCESS else _fault(response)
     except TRANSPORT as error:
         fault = f"{type(error).__name__} {error}".strip()
-    return Sample(due, monotonic() - due, kind.name, fault)
+    return RequestResult(due, monotonic() - due, request.name, fault)
 
 
-def _fault(answer: Answer) -> str:
+def _fault(response: HttpResponse) -> str:
     """The status, and the code of a problem+json."""
     try:
-        return f"{answer.status} {answer.json()['code']}"
+        return f"{response.status} {response.json()['code']}"
     except (ValueError, KeyError, TypeError):
-        return f"{answer.status} {answer.body[:100].decode(errors='replace')}".strip()
+        return f"{response.status} {response.body[:100].decode(errors='replace')}".strip()
 
 
 @dataclass
-class Load:
-    """Requests sent from `start` to `stop`; `samples` are those that were answered or failed."""
+class LoadGenerator:
+    """Sends requests from `start` to `stop`; `results` are of those that were answered or failed."""
 
-    requests: Requests
-    kinds: Iterator[Kind]
+    workload: Workload
+    requests: Iterator[Request]
     rate: float
-    samples: list[Sample] = field(default_factory=list)
-    on_sample: Callable[[Sample], None] = lambda _sample: None
+    results: list[RequestResult] = field(default_factory=list)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._send_all())
 
     async def stop(self) -> None:
-        """Returns when the last request has its answer."""
+        """Returns when the last request has its response."""
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -66,7 +68,7 @@ class Load:
         try:
             while True:
                 due = began + number / self.rate
-                # Even when late: others must get their turn, or the answers would never be read.
+                # Even when late: others must get their turn, or the responses would never be read.
                 await asyncio.sleep(max(0.0, due - monotonic()))
                 task = asyncio.create_task(self._one(due))
                 under_way.add(task)
@@ -77,6 +79,4 @@ class Load:
                 await asyncio.wait(under_way)
 
     async def _one(self, due: float) -> None:
-        sample = await attempt(next(self.kinds), self.requests, due)
-        self.samples.append(sample)
-        self.on_sample(sample)
+        self.results.append(await attempt(next(self.requests), self.workload, due=due))

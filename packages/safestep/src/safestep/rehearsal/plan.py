@@ -5,30 +5,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
-from safestep.migrations import commands as migrations
 from safestep.rehearsal.errors import RehearsalError
 
 MAIN = ("remotes/origin/main", "heads/main")
-VERSIONS = "alembic/versions"
 
-type Phase = Literal["expand", "contract"]
+type LegPhase = Literal["expand", "contract"]
 
 
 @dataclass(frozen=True)
 class Leg:
     """Revisions that run under one version of the code: `expand` under the deployed one, `contract` under the new."""
 
-    phase: Phase
+    phase: LegPhase
     start: str
     target: str
     revisions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Plan:
+class RehearsalPlan:
     """`base` is the commit of the deployed code; None stands for the checked-out code itself."""
 
     root: Path
@@ -40,20 +39,22 @@ class Plan:
         return self.legs[0].start
 
 
-def make_plan(root: Path, *, base: str | None, start: str | None, from_git: bool) -> Plan:
+def make_plan(root: Path, *, base: str | None, start: str | None, from_git: bool) -> RehearsalPlan:
     """The default base is where this branch left main; on main itself, the commit before the newest revision.
 
     Raises RehearsalError when there is nothing to rehearse, or the deployed code can't be found.
     """
-    scripts = ScriptDirectory.from_config(migrations.config(root=root))
+    scripts = ScriptDirectory.from_config(Config(root / "alembic.ini"))
     if not from_git:
         if start is None:
             raise RehearsalError("--code checkout needs --from REV: the revision that the database stands on")
-        return Plan(root, None, _legs(scripts, _known(scripts, start)))
+        return RehearsalPlan(root, None, _legs(scripts, _known(scripts, start)))
     if start is not None and base is None:
         base = _before(root, _first_after(scripts, _known(scripts, start)).path)
-    commit = git(root, "rev-parse", "--verify", f"{base or _default_base(root)}^{{commit}}")
-    return Plan(root, commit, _legs(scripts, _known(scripts, start) if start else _head_at(root, commit, scripts)))
+    commit = git(root, "rev-parse", "--verify", f"{base or _default_base(root, scripts)}^{{commit}}")
+    return RehearsalPlan(
+        root, commit, _legs(scripts, _known(scripts, start) if start else _head_at(root, commit, scripts))
+    )
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -74,7 +75,7 @@ def _legs(scripts: ScriptDirectory, start: str) -> tuple[Leg, ...]:
     pending = list(scripts.iterate_revisions("heads", start))[::-1]
     phases = [getattr(script.module, "phase", "expand") for script in pending]
     cut = phases.index("contract") if "contract" in phases else len(pending)
-    halves: tuple[tuple[Phase, list[Script]], ...] = (("expand", pending[:cut]), ("contract", pending[cut:]))
+    halves: tuple[tuple[LegPhase, list[Script]], ...] = (("expand", pending[:cut]), ("contract", pending[cut:]))
     legs = []
     for phase, half in halves:
         if half:
@@ -118,30 +119,26 @@ def _mains(root: Path) -> list[str]:
     return git(root, "for-each-ref", "--format=%(refname:short)", *(f"refs/{name}" for name in MAIN)).split()
 
 
-def _default_base(root: Path) -> str:
+def _default_base(root: Path, scripts: ScriptDirectory) -> str:
     """The first of these that lacks a checked-out revision: where this branch left main, HEAD, the commit before the
     newest revision.
     """
     candidates = [git(root, "merge-base", "HEAD", ref) for ref in _mains(root)]
     for commit in [*candidates, "HEAD"]:
-        if _revision_files(root, commit) != _checked_out(root):
+        if _revision_files(root, commit, scripts) != {file.name for file in Path(scripts.versions).glob("*.py")}:
             return commit
-    newest = ScriptDirectory.from_config(migrations.config(root=root)).walk_revisions()
-    return _before(root, next(iter(newest)).path)
+    return _before(root, next(iter(scripts.walk_revisions())).path)
 
 
-def _revision_files(root: Path, commit: str) -> set[str]:
-    names = git(root, "ls-tree", "--name-only", commit, f"{VERSIONS}/").split()
+def _revision_files(root: Path, commit: str, scripts: ScriptDirectory) -> set[str]:
+    folder = Path(scripts.versions).resolve().relative_to(root.resolve())
+    names = git(root, "ls-tree", "--name-only", commit, f"{folder.as_posix()}/").split()
     return {Path(name).name for name in names if name.endswith(".py")}
-
-
-def _checked_out(root: Path) -> set[str]:
-    return {file.name for file in (root / VERSIONS).glob("*.py")}
 
 
 def _head_at(root: Path, commit: str, scripts: ScriptDirectory) -> str:
     """The newest revision that the commit has."""
-    files = _revision_files(root, commit)
+    files = _revision_files(root, commit, scripts)
     known = [script for script in scripts.walk_revisions() if Path(script.path).name in files]
     if not known:
         raise RehearsalError(f"{commit[:12]} has no revision: there is no service on an empty database; name --base")

@@ -8,9 +8,9 @@ from math import floor, log10
 from pathlib import Path
 
 from safestep.rehearsal.errors import RehearsalError
-from safestep.rehearsal.findings import Finding
-from safestep.rehearsal.load import Sample
-from safestep.rehearsal.report import LegResult, Report
+from safestep.rehearsal.load import RequestResult
+from safestep.rehearsal.report import LegReport, RehearsalReport
+from safestep.rehearsal.statements import StatementReport
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LINE = 1000, 340, 60, 44, 40, 15
 PLOT = HEIGHT - TOP - BOTTOM
@@ -27,9 +27,9 @@ def must_be_drawable(file: Path | None) -> None:
         raise RehearsalError(f"--plot {file}: a .png needs the package resvg-py, an .svg nothing")
 
 
-def write_plot(report: Report, file: Path) -> None:
+def write_plot(report: RehearsalReport, file: Path) -> None:
     """A PNG is the same picture, rendered."""
-    charts = [_Chart(result, report.max_stall) for result in report.legs]
+    charts = [_Chart(leg, report.max_stall) for leg in report.legs]
     tops = accumulate((chart.height for chart in charts), initial=0)
     drawn = "".join(chart.svg(top) for chart, top in zip(charts, tops, strict=False))
     svg = (
@@ -47,40 +47,40 @@ def write_plot(report: Report, file: Path) -> None:
 class _Chart:
     """One leg."""
 
-    def __init__(self, result: LegResult, max_stall: float) -> None:
-        self._result = result
-        self._window = result.window
+    def __init__(self, report: LegReport, max_stall: float) -> None:
+        self._report = report
+        self._timeline = report.timeline
         self._max_stall = max_stall
-        self._slowest = max([max_stall, *(sample.seconds for sample in result.samples)]) * 1.2
-        self.height = HEIGHT + LINE * len(result.findings)
+        self._slowest = max([max_stall, *(result.seconds for result in report.results)]) * 1.2
+        self.height = HEIGHT + LINE * len(report.statements)
 
     def svg(self, offset: int) -> str:
         return f'<g transform="translate(0 {offset})">{"".join(self._parts())}</g>'
 
     def _parts(self) -> Iterator[str]:
-        result = self._result
-        title = f"{result.leg.start} → {result.leg.target} ({result.leg.phase}) under {result.code}"
+        leg = self._report.leg
+        title = f"{leg.start} → {leg.target} ({leg.phase}) under {self._report.code}"
         yield f'<text x="{LEFT}" y="16" font-size="13">{escape(title)}</text>'
-        yield self._band(self._window.started, self._window.ended, "#e8eef7", "the migration's process")
-        for number, finding in enumerate(result.findings, start=1):
-            yield from self._statement(number, finding)
+        yield self._band(self._timeline.started, self._timeline.ended, "#e8eef7", "the migration's process")
+        for number, statement in enumerate(self._report.statements, start=1):
+            yield from self._statement(number, statement)
         yield from self._axes()
-        for sample in self._shown():
-            colour = "#c00000" if sample.fault else "#1f5fa8"
-            yield f'<circle cx="{self._x(sample.due):.1f}" cy="{self._y(sample.seconds):.1f}" r="1.6" fill="{colour}"/>'
+        for result in self._shown():
+            colour = "#c00000" if result.fault else "#1f5fa8"
+            yield f'<circle cx="{self._x(result.due):.1f}" cy="{self._y(result.seconds):.1f}" r="1.6" fill="{colour}"/>'
 
-    def _shown(self) -> list[Sample]:
+    def _shown(self) -> list[RequestResult]:
         """All that is slow or failed; of very many others every so manieth."""
-        samples = [sample for sample in self._result.samples if sample.due >= self._window.opened]
-        step = max(1, len(samples) // SHOWN)
-        return [s for n, s in enumerate(samples) if n % step == 0 or s.fault or s.seconds > self._max_stall / 4]
+        results = [result for result in self._report.results if result.due >= self._timeline.opened]
+        step = max(1, len(results) // SHOWN)
+        return [r for n, r in enumerate(results) if n % step == 0 or r.fault or r.seconds > self._max_stall / 4]
 
-    def _statement(self, number: int, finding: Finding) -> Iterator[str]:
+    def _statement(self, number: int, statement: StatementReport) -> Iterator[str]:
         """A band from its beginning to its end, and its number in the legend."""
-        began = self._window.started + finding.at
-        locks = "; ".join(f"{lock.table} {lock.mode}" for lock in finding.locks)
-        text = f"{' '.join(finding.sql.split())} [{locks}]"
-        yield self._band(began, began + finding.seconds, "#f2b8a0", text)
+        began = self._timeline.started + statement.at
+        locks = "; ".join(f"{lock.table} {lock.mode}" for lock in statement.locks)
+        text = f"{' '.join(statement.sql.split())} [{locks}]"
+        yield self._band(began, began + statement.seconds, "#f2b8a0", text)
         # Quick ones stand close together: their numbers take turns in two rows.
         yield f'<text x="{self._x(began):.1f}" y="{TOP - 4 - 11 * (number % 2)}">{number}</text>'
         short = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
@@ -98,11 +98,11 @@ class _Chart:
             yield self._line(second, "#cccccc", label)
             second *= 10
         yield self._line(self._max_stall, "#c00000", "")
-        length = self._window.closed - self._window.opened
+        length = self._timeline.closed - self._timeline.opened
         step = 10 ** max(0, floor(log10(max(length, 1) / 2)))
         for number in range(int(length // step) + 1):
-            x = self._x(self._window.opened + number * step)
-            seconds = round(self._window.opened + number * step - self._window.started)
+            x = self._x(self._timeline.opened + number * step)
+            seconds = round(self._timeline.opened + number * step - self._timeline.started)
             text = f"{seconds:+d} s" if seconds else "0 s"
             yield f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{text}</text>'
 
@@ -112,8 +112,8 @@ class _Chart:
         return f'{line}<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
 
     def _x(self, at: float) -> float:
-        length = self._window.closed - self._window.opened
-        return LEFT + (at - self._window.opened) / length * (WIDTH - LEFT - 10)
+        length = self._timeline.closed - self._timeline.opened
+        return LEFT + (at - self._timeline.opened) / length * (WIDTH - LEFT - 10)
 
     def _y(self, seconds: float) -> float:
         part = (log10(max(seconds, FASTEST)) - log10(FASTEST)) / (log10(self._slowest) - log10(FASTEST))

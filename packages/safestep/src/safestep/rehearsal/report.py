@@ -4,16 +4,16 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from safestep.rehearsal.figures import Figures, PhaseName, Window, by_phase, figures
-from safestep.rehearsal.findings import Finding
-from safestep.rehearsal.load import Sample
+from safestep.rehearsal.latency import LatencySummary, PeriodName, Timeline, by_period, summary
+from safestep.rehearsal.load import RequestResult
 from safestep.rehearsal.plan import Leg
+from safestep.rehearsal.statements import StatementReport
 
 SHOWN_FAULTS = 20
 
 
 @dataclass(frozen=True)
-class Direction:
+class CompatibilityResult:
     """One version of the code on a schema or on rows that aren't its own."""
 
     what: str
@@ -22,59 +22,66 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class LegResult:
+class LegReport:
     """One leg: the code that ran, what the migration did, and what requests saw of it."""
 
     leg: Leg
     code: str
-    window: Window
-    samples: list[Sample]
-    findings: list[Finding]
+    timeline: Timeline
+    results: list[RequestResult]
+    statements: list[StatementReport]
     exit_code: int
     output: str
+    tables_without_traffic: list[str] = field(default_factory=list)
+    """Those that no request touched before the migration: nothing is known of how it would have stalled them."""
 
     @property
-    def phases(self) -> dict[PhaseName, Figures]:
-        return {name: figures(samples) for name, samples in by_phase(self.samples, self.window).items()}
+    def periods(self) -> dict[PeriodName, LatencySummary]:
+        return {name: summary(results) for name, results in by_period(self.results, self.timeline).items()}
 
     @property
     def stall(self) -> float:
         """The longest that a request took from the start of the migration on, in seconds."""
-        return max(self.phases["during"].longest, self.phases["after"].longest)
+        return max(self.periods["during"].longest, self.periods["after"].longest)
 
     @property
-    def faults(self) -> list[Sample]:
-        return [sample for sample in self.samples if sample.fault]
+    def faults(self) -> list[RequestResult]:
+        return [result for result in self.results if result.fault]
 
 
 @dataclass
-class Report:
+class RehearsalReport:
     """`notes` say what the rehearsal couldn't do as it was meant to."""
 
     rate: float
     max_stall: float
     rows: dict[str, int] = field(default_factory=dict)
-    legs: list[LegResult] = field(default_factory=list)
-    directions: list[Direction] = field(default_factory=list)
+    legs: list[LegReport] = field(default_factory=list)
+    compatibility: list[CompatibilityResult] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def reasons(self) -> list[str]:
         """Why it failed; empty when it passed."""
         found = []
-        for result in self.legs:
-            if result.exit_code:
-                last = (result.output.strip().splitlines() or ["it says nothing"])[-1]
-                found.append(f"the migration to {result.leg.target} failed: {last}")
-            if result.faults:
-                found.append(f"{len(result.faults)} of {len(result.samples)} requests to {result.code} failed")
-            if result.stall > self.max_stall:
-                found.append(f"a request took {result.stall:.2f} s, more than {self.max_stall:g} s")
+        for leg in self.legs:
+            if leg.exit_code:
+                last = (leg.output.strip().splitlines() or ["it says nothing"])[-1]
+                found.append(f"the migration to {leg.leg.target} failed: {last}")
+            if leg.faults:
+                found.append(f"{len(leg.faults)} of {len(leg.results)} requests to {leg.code} failed")
+            if leg.stall > self.max_stall:
+                found.append(f"a request took {leg.stall:.2f} s, more than {self.max_stall:g} s")
         return found + [
-            f"{direction.what}: {len(direction.faults)} of {direction.requests} requests failed"
-            for direction in self.directions
-            if direction.faults
+            f"{result.what}: {len(result.faults)} of {result.requests} requests failed"
+            for result in self.compatibility
+            if result.faults
         ]
+
+    def note(self, line: str) -> None:
+        """Adds a note, once."""
+        if line not in self.notes:
+            self.notes.append(line)
 
     def as_json(self) -> str:
         content = {
@@ -83,32 +90,33 @@ class Report:
             "rate": self.rate,
             "max_stall": self.max_stall,
             "rows": self.rows,
-            "legs": [_leg(result) for result in self.legs],
-            "directions": [asdict(direction) for direction in self.directions],
+            "legs": [_leg(leg) for leg in self.legs],
+            "compatibility": [asdict(result) for result in self.compatibility],
             "notes": self.notes,
         }
         return json.dumps(_rounded(content), indent=2)
 
 
-def _leg(result: LegResult) -> dict[str, Any]:
-    started = result.window.started
+def _leg(report: LegReport) -> dict[str, Any]:
+    started = report.timeline.started
     return {
-        "phase": result.leg.phase,
-        "code": result.code,
-        "from": result.leg.start,
-        "to": result.leg.target,
-        "revisions": list(result.leg.revisions),
+        "phase": report.leg.phase,
+        "code": report.code,
+        "from": report.leg.start,
+        "to": report.leg.target,
+        "revisions": list(report.leg.revisions),
         "migration": {
-            "exit_code": result.exit_code,
-            "seconds": result.window.ended - started,
-            "output": result.output.strip().splitlines(),
+            "exit_code": report.exit_code,
+            "seconds": report.timeline.ended - started,
+            "output": report.output.strip().splitlines(),
         },
-        "phases": {name: asdict(each) for name, each in result.phases.items()},
-        "stall": result.stall,
-        "statements": [asdict(finding) for finding in result.findings],
+        "periods": {name: asdict(each) for name, each in report.periods.items()},
+        "stall": report.stall,
+        "statements": [asdict(statement) for statement in report.statements],
+        "tables_without_traffic": report.tables_without_traffic,
         "faults": [
-            {"at": sample.due - started, "request": sample.kind, "fault": sample.fault}
-            for sample in result.faults[:SHOWN_FAULTS]
+            {"at": result.due - started, "request": result.request, "fault": result.fault}
+            for result in report.faults[:SHOWN_FAULTS]
         ],
     }
 

@@ -20,7 +20,7 @@ _ONE_OF = re.compile(r"^\(+\"?\w+\"?\)*(::[\w ]+)? = (ANY|'|\()")
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckConstraint:
     """A CHECK constraint: its expression as the server prints it, and the columns in it."""
 
     sql: str
@@ -31,7 +31,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def value(column: Column[Any], checks: Sequence[Check], position: int) -> str | None:
+def value(column: Column[Any], checks: Sequence[CheckConstraint], position: int) -> str | None:
     """None when no value is known for this type. Different rows get different values where the type has room."""
     own = [check.sql for check in checks if check.columns == (column.name,)]
     for check in own:

@@ -16,16 +16,16 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from safestep.rehearsal.watch import ROLE, TABLES, WEAKEST, strength
+from safestep.rehearsal.activity import ROLE, TABLES, WEAKEST, strength
 
-NOTE = "postern-rehearsal "
+NOTE = "safestep-rehearsal "
 # The least that making an index takes; one made CONCURRENTLY has let go of it when the trigger looks.
 CONCURRENT = "ShareUpdateExclusiveLock"
 
 NOTE_LOCKS = """
-    CREATE FUNCTION postern_rehearsal.note() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION safestep_rehearsal_notes.note() RETURNS event_trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE LOG 'postern-rehearsal %', json_build_object(
+        RAISE LOG 'safestep-rehearsal %', json_build_object(
             'locks', (SELECT json_agg(json_build_array(relation::bigint, mode)) FROM pg_locks
                       WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted),
             'files', (SELECT json_object_agg(oid, relfilenode::bigint) FROM pg_class WHERE relkind IN ('r', 'm')),
@@ -38,9 +38,9 @@ NOTE_LOCKS = """
 PREPARE = (
     f"CREATE ROLE {ROLE} SUPERUSER LOGIN",
     f"ALTER ROLE {ROLE} SET log_min_duration_statement = 0",
-    "CREATE SCHEMA postern_rehearsal",
+    "CREATE SCHEMA safestep_rehearsal_notes",
     NOTE_LOCKS,
-    "CREATE EVENT TRIGGER postern_rehearsal ON ddl_command_end EXECUTE FUNCTION postern_rehearsal.note()",
+    "CREATE EVENT TRIGGER safestep_rehearsal_notes ON ddl_command_end EXECUTE FUNCTION safestep_rehearsal_notes.note()",
 )
 FILE = "pg_current_logfile('jsonlog')"
 SIZE = text(f"SELECT (pg_stat_file({FILE})).size")
@@ -52,7 +52,7 @@ _ENDS = re.compile(r"COMMIT|ROLLBACK(?! TO)|ABORT|END", re.IGNORECASE)
 
 
 @dataclass
-class Table:
+class TableFile:
     """One that was there before the migration, and the file it was last known to be in."""
 
     name: str
@@ -60,7 +60,7 @@ class Table:
 
 
 @dataclass
-class Statement:
+class ExecutedStatement:
     """`locks` are those of existing tables that it added to what its transaction had; kept until `released`.
     `rewrote` names existing tables whose rows it wrote to a new file.
     """
@@ -75,22 +75,22 @@ class Statement:
     fault: str | None = None
 
 
-class Journal:
+class ServerLog:
     """Reads what was logged since it was opened."""
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._start = 0
-        self._tables: dict[int, Table] = {}
+        self._tables: dict[int, TableFile] = {}
 
     async def open(self) -> None:
         engine = create_async_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
             self._start = (await connection.execute(SIZE)).scalar_one()
-            self._tables = {row.oid: Table(row.name, row.file) for row in await connection.execute(TABLES)}
+            self._tables = {row.oid: TableFile(row.name, row.file) for row in await connection.execute(TABLES)}
         await engine.dispose()
 
-    async def statements(self, offset: float) -> list[Statement]:
+    async def statements(self, offset: float) -> list[ExecutedStatement]:
         """`offset` is what has to be added to the server's clock."""
         engine = create_async_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
@@ -108,10 +108,10 @@ async def prepare(url: URL) -> None:
     await engine.dispose()
 
 
-def read(lines: Iterable[str], tables: dict[int, Table], offset: float) -> list[Statement]:
+def read(lines: Iterable[str], tables: dict[int, TableFile], offset: float) -> list[ExecutedStatement]:
     """The statements of the migration's role, in the order in which they ended."""
     sessions: dict[int, _Session] = {}
-    found: list[Statement] = []
+    found: list[ExecutedStatement] = []
     for line in lines:
         entry = json.loads(line)
         if entry.get("user") == ROLE:
@@ -127,7 +127,7 @@ def _seconds(stamp: str) -> float:
 class _Session:
     """One backend's entries, in order."""
 
-    def __init__(self, pid: int, tables: dict[int, Table], found: list[Statement]) -> None:
+    def __init__(self, pid: int, tables: dict[int, TableFile], found: list[ExecutedStatement]) -> None:
         self._pid = pid
         self._tables = tables
         self._found = found
@@ -136,7 +136,7 @@ class _Session:
         self._noted: dict[str, str] = {}
         self._rewrote: list[str] = []
         self._held: dict[str, str] = {}
-        self._transaction: list[Statement] = []
+        self._transaction: list[ExecutedStatement] = []
         self._is_open = False
 
     def note(self, entry: dict[str, Any], at: float) -> None:
@@ -169,7 +169,7 @@ class _Session:
 
     def _end(self, sql: str, at: float, fault: str | None) -> None:
         began = self._last if self._began is None else self._began
-        statement = Statement(self._pid, sql.strip(), began, at, at, self._noted, self._rewrote, fault)
+        statement = ExecutedStatement(self._pid, sql.strip(), began, at, at, self._noted, self._rewrote, fault)
         self._found.append(statement)
         self._began, self._noted, self._rewrote = None, {}, []
         if _BEGINS.match(statement.sql):

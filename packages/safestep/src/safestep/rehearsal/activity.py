@@ -16,10 +16,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from safestep.migrations.lock import RUNNER
+
 INTERVAL = 0.01
 PROBES = 10
-ROLE = "postern_rehearsed_migration"
-RUNNER = "postern-migration"
+ROLE = "safestep_rehearsal"
 
 STRENGTHS = (
     "AccessShareLock",
@@ -63,7 +64,7 @@ def strength(mode: str) -> int:
 
 
 @dataclass
-class Span:
+class ObservedLock:
     """A lock that a session of the migration was seen to have, or to wait for until `granted`."""
 
     pid: int
@@ -75,7 +76,7 @@ class Span:
 
 
 @dataclass
-class Seen:
+class ObservedStatement:
     """A statement of the migration, as pg_stat_activity showed it."""
 
     pid: int
@@ -87,7 +88,7 @@ class Seen:
 
 
 @dataclass
-class Wait:
+class ObservedWait:
     """A query that was seen to wait for the migration; `table` is None when it waits for a row."""
 
     at: float
@@ -96,27 +97,27 @@ class Wait:
 
 
 @dataclass
-class Sightings:
-    spans: list[Span] = field(default_factory=list)
-    statements: list[Seen] = field(default_factory=list)
-    waits: list[Wait] = field(default_factory=list)
+class Activity:
+    locks: list[ObservedLock] = field(default_factory=list)
+    statements: list[ObservedStatement] = field(default_factory=list)
+    waits: list[ObservedWait] = field(default_factory=list)
     rewritten: list[tuple[float, str]] = field(default_factory=list)
     offset: float = 0.0
     """What has to be added to the server's clock for the monotonic one."""
 
 
-class _Watch:
+class _Sampler:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self._open: dict[tuple[int, int, str], Span] = {}
-        self._running: dict[int, Seen] = {}
-        self.seen = Sightings()
+        self._open: dict[tuple[int, int, str], ObservedLock] = {}
+        self._running: dict[int, ObservedStatement] = {}
+        self.activity = Activity()
         self.stop = False
 
     async def prepare(self) -> None:
         self._tables: dict[int, str] = {row.oid: row.name for row in await self._connection.execute(TABLES)}
         self._files = await self._read_files()
-        self.seen.offset = min([await self._offset() for _ in range(PROBES)])[1]
+        self.activity.offset = min([await self._offset() for _ in range(PROBES)])[1]
 
     async def _offset(self) -> tuple[float, float]:
         """How long the server took to tell its time, and its offset: the quickest answer knows it best."""
@@ -131,14 +132,14 @@ class _Watch:
             for _ in range(5):
                 rows = (await self._connection.execute(SAMPLE)).all()
                 # When it was so, and not when a busy machine got to reading it.
-                self._note(rows[0].at + self.seen.offset if rows else monotonic(), rows)
+                self._note(rows[0].at + self.activity.offset if rows else monotonic(), rows)
                 await asyncio.sleep(INTERVAL)
             await self.look_at_files()
 
     async def look_at_files(self) -> None:
         files = await self._read_files()
         now = monotonic()
-        self.seen.rewritten += [(now, self._tables[oid]) for oid in files if files[oid] != self._files.get(oid)]
+        self.activity.rewritten += [(now, self._tables[oid]) for oid in files if files[oid] != self._files.get(oid)]
         self._files = files
 
     async def _read_files(self) -> dict[int, int]:
@@ -159,46 +160,46 @@ class _Watch:
             del self._open[key]
         for row in rows:
             if not row.migrates and row.waited is not None and (locked[row.relation] or row.xid in xids):
-                self.seen.waits.append(Wait(now, self._tables.get(row.relation), row.waited))
+                self.activity.waits.append(ObservedWait(now, self._tables.get(row.relation), row.waited))
 
     def _note_lock(self, now: float, row: Row[Any]) -> tuple[int, int, str]:
         key = (row.pid, row.relation, row.mode)
-        span = self._open.get(key)
-        if span is None:
-            span = self._open[key] = Span(row.pid, self._tables[row.relation], row.mode, now, now)
-            self.seen.spans.append(span)
-        span.last = now
-        if row.granted and span.granted is None:
-            span.granted = now
+        lock = self._open.get(key)
+        if lock is None:
+            lock = self._open[key] = ObservedLock(row.pid, self._tables[row.relation], row.mode, now, now)
+            self.activity.locks.append(lock)
+        lock.last = now
+        if row.granted and lock.granted is None:
+            lock.granted = now
         return key
 
     def _note_statement(self, now: float, row: Row[Any]) -> None:
         if row.began is None:
             return
-        began, changed = row.began + self.seen.offset, row.changed + self.seen.offset
+        began, changed = row.began + self.activity.offset, row.changed + self.activity.offset
         running = self._running.get(row.pid)
         if running is None or running.began != began:
-            running = self._running[row.pid] = Seen(row.pid, row.query, began, now, row.xact, now)
-            self.seen.statements.append(running)
+            running = self._running[row.pid] = ObservedStatement(row.pid, row.query, began, now, row.xact, now)
+            self.activity.statements.append(running)
         running.ended = now if row.state == "active" else changed
-        for statement in self.seen.statements[-50:]:
+        for statement in self.activity.statements[-50:]:
             if statement.pid == row.pid and row.xact is not None and statement.xact == row.xact:
                 statement.released = now
 
 
 @asynccontextmanager
-async def watched(url: URL) -> AsyncIterator[Sightings]:
+async def sampled_activity(url: URL) -> AsyncIterator[Activity]:
     """What is seen while the block runs; complete when it has ended."""
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
-            watch = _Watch(connection)
-            await watch.prepare()
-            following = asyncio.create_task(watch.follow())
+            sampler = _Sampler(connection)
+            await sampler.prepare()
+            following = asyncio.create_task(sampler.follow())
             try:
-                yield watch.seen
+                yield sampler.activity
             finally:
-                watch.stop = True
+                sampler.stop = True
                 await following
     finally:
         await engine.dispose()

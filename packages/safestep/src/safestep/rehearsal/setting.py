@@ -1,0 +1,40 @@
+"""What is given to a rehearsal: how it is wanted, and where it happens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from safestep.project import Project
+from safestep.rehearsal.configuration import Rehearsal
+from safestep.rehearsal.fill import Progress
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to rehearse; times in seconds."""
+
+    rows: int = 1_000_000
+    dump: Path | None = None
+    rate: float = 200.0
+    connections: int = 64
+    warm_up: float = 3.0
+    before: float = 10.0
+    after: float = 10.0
+    max_stall: float = 1.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where it happens: the project, a database, a folder that is gone afterwards, and the code that is deployed."""
+
+    project: Project
+    profile: Rehearsal
+    database: URL
+    is_scratch: bool
+    """Whether the database is on a server of our own, whose log can be read and whose roles can be made."""
+    folder: Path
+    deployed: Path
+    say: Callable[[str], None] = lambda _line: None
+    progress: Progress = lambda _table, _done, _total: None
