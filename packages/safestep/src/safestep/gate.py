@@ -57,7 +57,7 @@ def committed_revisions(project: Project) -> None:
 def safe_to_run(project: Project) -> None:
     from safestep.lint import lint
 
-    report = lint(migrations.config(project))
+    report = lint(project)
     if report.findings:
         raise GateClosed(report.for_people())
 
