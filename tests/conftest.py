@@ -12,12 +12,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from pgfolder.pytest_plugin import POSTGRES_URL
 from pytest_factoryboy import register
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
@@ -30,44 +30,44 @@ from app.main import create_app
 from tests.support.application import admit_admin, client_of, make_settings, running
 from tests.support.callers import signed_in
 from tests.support.factories import PostFactory, UserFactory
-from tests.support.revisions import Revisions
-from tests.support.server import Clone, Server
+from tests.support.server import Clone, Template
 
 register(UserFactory)
 register(PostFactory)
 
 DRIVERS = ("asyncpg", "psycopg")
-TEMPLATE = pytest.StashKey[str]()
-SERVER = pytest.StashKey[Server]()
+TEMPLATE_URL = pytest.StashKey[str]()
+TEMPLATE = pytest.StashKey[Template]()
 
 type Save = Callable[..., Awaitable[None]]
 type Bearer = Callable[[User], Awaitable[dict[str, str]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The run's one server; workers of pytest-xdist get its address from the process that starts them."""
+    """The run's one template; workers of pytest-xdist get its address from the process that starts them."""
     workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
     if workerinput is not None:
-        config.stash[TEMPLATE] = workerinput["template"]
-    elif not (config.option.collectonly or config.option.help):
-        config.stash[SERVER] = server = Server()
-        config.stash[TEMPLATE] = server.start().render_as_string(hide_password=False)
+        config.stash[TEMPLATE_URL] = workerinput["template"]
+    elif server := config.stash.get(POSTGRES_URL, None):
+        config.stash[TEMPLATE] = template = Template(make_url(server))
+        config.stash[TEMPLATE_URL] = template.url.render_as_string(hide_password=False)
+        template.create()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput["template"] = node.config.stash[TEMPLATE]
+    node.workerinput["template"] = node.config.stash[TEMPLATE_URL]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if server := config.stash.get(SERVER, None):
-        server.stop()
+    if template := config.stash.get(TEMPLATE, None):
+        template.drop()
 
 
 @pytest.fixture(scope="session")
 def template(pytestconfig: pytest.Config) -> URL:
     """The migrated, empty database that others are copied from; nobody connects to it."""
-    return make_url(pytestconfig.stash[TEMPLATE])
+    return make_url(pytestconfig.stash[TEMPLATE_URL])
 
 
 @pytest.fixture(scope="session")
@@ -158,12 +158,6 @@ def bearer(app: FastAPI, save: Save) -> Bearer:
         return await signed_in(app, save, user)
 
     return bearer
-
-
-@pytest.fixture
-def revisions(tmp_path: Path) -> Revisions:
-    """The project's revisions, to which the test adds its own."""
-    return Revisions(tmp_path)
 
 
 @pytest.fixture

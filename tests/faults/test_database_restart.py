@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx2
 import pytest
 from pgfolder.server import EmbeddedPostgres, EmbeddedPostgresError
-from safestep.migrations import commands as migrations
+from safestep.migrations import commands
 from sqlalchemy.engine import URL, make_url
 
+from app.db.migrations import project
 from tests.conftest import DRIVERS
 from tests.support.application import client_of, running
 from tests.support.database import ask
@@ -36,7 +37,7 @@ def server() -> Iterator[EmbeddedPostgres]:
             pytest.skip(f"only a server of our own can be restarted, and none starts here: {error}")
         raise
     postgres.ensure_database("postern")
-    migrations.upgrade(make_url(postgres.url()))
+    commands.upgrade(project, make_url(postgres.url()))
     yield postgres
     postgres.stop()
     shutil.rmtree(folder)

@@ -14,10 +14,11 @@ from uuid import uuid4
 import psutil
 import pytest
 from pgfolder.server import EmbeddedPostgres
-from safestep.gate import Scratch
-from safestep.migrations import commands as migrations
+from safestep.migrations import commands
+from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL, make_url
 
+from app.db.migrations import project
 from tests.support import database
 from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environment, started
 from tests.support.server import Clone
@@ -219,10 +220,13 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_behind_is_one_clear_line(tmp_path: Path, template: URL) -> None:
-    with Scratch(template.set(database="postgres")) as url, started(POSTERN, tmp_path, environment(url)) as service:
+    with (
+        ScratchDatabase(template.set(database="postgres")) as url,
+        started(POSTERN, tmp_path, environment(url)) as service,
+    ):
         assert service.wait() == 1
 
-    needed = migrations.heads()[0]
+    needed = commands.heads(project)[0]
     assert service.output == (
         f"postern: the database has no revision yet, this code needs {needed}: run `postern db upgrade`\n"
     )
@@ -244,11 +248,11 @@ def test_an_embedded_database_of_another_branch_is_one_line_that_says_what_to_do
     with EmbeddedPostgres(data_dir / "postgres") as server:
         server.ensure_database("postern")
         url = make_url(server.url("postern"))
-        migrations.upgrade(url)
+        commands.upgrade(project, url)
         database.ask(url, "UPDATE alembic_version SET version_num = 'elsewhere'")
         with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
             assert service.wait() == 1
-        database.ask(url, "UPDATE alembic_version SET version_num = %s", migrations.heads()[0])
+        database.ask(url, "UPDATE alembic_version SET version_num = %s", commands.heads(project)[0])
 
     (line,) = service.output.splitlines()
     folder = data_dir / "postgres"

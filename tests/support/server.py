@@ -1,57 +1,28 @@
-"""The PostgreSQL that tests run on: TEST_DATABASE_URL's, or an embedded one in a temporary folder."""
+"""Databases on the run's server: a template that the migrations made, and copies of it."""
 
 import asyncio
-import os
-import shutil
-import tempfile
-from pathlib import Path
 from uuid import uuid4
 
-from pgfolder.server import EmbeddedPostgres
-from safestep.gate import execute
-from safestep.migrations import commands as migrations
-from sqlalchemy.engine import URL, make_url
+from safestep.connections import execute
+from safestep.migrations import commands
+from sqlalchemy.engine import URL
 
-# Nothing here outlives the run, so nothing has to reach the disk.
-FAST = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_connections": "300",
-    "max_prepared_transactions": "5",
-}
+from app.db.migrations import project
 
 
-class Server:
-    """One server with a template database, made by the migrations once a run and cloned by every worker."""
+class Template:
+    """The migrated, empty database that others are copied from: made once a run, cloned by every worker."""
 
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._embedded: EmbeddedPostgres | None = None
-        self.template = f"postern_template_{uuid4().hex[:12]}"
+    def __init__(self, server: URL) -> None:
+        self._server = server
+        self.url = server.set(database=f"template_{uuid4().hex[:12]}")
 
-    def start(self) -> URL:
-        """The template's URL."""
-        self.url = self._admin_url()
-        asyncio.run(execute(self.url, f'CREATE DATABASE "{self.template}"'))
-        template = self.url.set(database=self.template)
-        migrations.upgrade(template)
-        return template
+    def create(self) -> None:
+        asyncio.run(execute(self._server, f'CREATE DATABASE "{self.url.database}"'))
+        commands.upgrade(project, self.url)
 
-    def stop(self) -> None:
-        asyncio.run(execute(self.url, f'DROP DATABASE "{self.template}" WITH (FORCE)'))
-        if self._embedded:
-            self._embedded.stop()
-        if self._folder:
-            shutil.rmtree(self._folder)
-
-    def _admin_url(self) -> URL:
-        if given := os.environ.get("TEST_DATABASE_URL"):
-            return make_url(given)
-        self._folder = Path(tempfile.mkdtemp(prefix="postern-tests-"))
-        self._embedded = EmbeddedPostgres(self._folder, options=FAST)
-        self._embedded.start()
-        return make_url(self._embedded.url("postgres"))
+    def drop(self) -> None:
+        asyncio.run(execute(self._server, f'DROP DATABASE "{self.url.database}" WITH (FORCE)'))
 
 
 class Clone:

@@ -1,0 +1,50 @@
+"""Fixtures: the small project, and databases in which its first revision has run."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from safestep.scratch import ScratchDatabase
+from safestep_support.databases import DRIVERS, Clone
+from safestep_support.revisions import Revisions
+from sqlalchemy.engine import URL, make_url
+
+
+@pytest.fixture(scope="session")
+def server(postgres_url: str) -> URL:
+    """Where databases can be made."""
+    return make_url(postgres_url)
+
+
+@pytest.fixture(scope="session")
+def template(server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """A database with the project's tables that others are copied from; nobody connects to it."""
+    with ScratchDatabase(server) as url:
+        Revisions(tmp_path_factory.mktemp("template")).upgrade(url)
+        yield url
+
+
+@pytest.fixture
+def revisions(tmp_path: Path) -> Revisions:
+    return Revisions(tmp_path)
+
+
+@pytest.fixture
+async def url(template: URL) -> AsyncIterator[URL]:
+    """A database of this test's own, with the project's tables."""
+    async with Clone(template) as url:
+        yield url
+
+
+@pytest.fixture(params=DRIVERS)
+async def live_url(request: pytest.FixtureRequest, template: URL) -> AsyncIterator[URL]:
+    """The same, once through each driver."""
+    async with Clone(template, driver=request.param) as url:
+        yield url
+
+
+@pytest.fixture
+def empty(server: URL) -> Iterator[URL]:
+    """An empty database."""
+    with ScratchDatabase(server) as url:
+        yield url
