@@ -59,18 +59,18 @@ class LintReport:
         parts = [_described(finding) for finding in self.findings]
         if any(finding.sealed for finding in self.findings):
             parts.append(f"A sealed revision can't be changed: `{self.command} baseline` lists its findings as known.")
-        counts = f"{_count(len(self.findings), 'finding')} in {_count(self.revisions, 'revision')}"
-        counts += f", {_count(len(self.exceptions), 'exception')}, {len(self.known)} known"
-        return "\n\n".join([*parts, *self.accepted(), counts])
-
-    def accepted(self) -> Iterator[str]:
-        """A paragraph for the exceptions and one for the known findings, if there are any."""
         if self.exceptions:
             lines = [f"  {e.file}:{e.line}: {e.rule} - {e.reason}" for e in self.exceptions]
-            yield "\n".join(["Exceptions, with their reasons:", *lines])
-        if self.known:
-            lines = [f"  {k.finding.file}:{k.finding.line}: {k.finding.rule} - {k.reason}" for k in self.known]
-            yield "\n".join(["Known, in sealed revisions, with their reasons:", *lines])
+            parts.append("\n".join(["Exceptions, with their reasons:", *lines]))
+        parts += [known] if (known := self.known_for_people()) else []
+        counts = f"{_count(len(self.findings), 'finding')} in {_count(self.revisions, 'revision')}"
+        return "\n\n".join([*parts, f"{counts}, {_count(len(self.exceptions), 'exception')}, {len(self.known)} known"])
+
+    def known_for_people(self) -> str | None:
+        if not self.known:
+            return None
+        lines = [f"  {k.finding.file}:{k.finding.line}: {k.finding.rule} - {k.reason}" for k in self.known]
+        return "\n".join(["Known, in sealed revisions, with their reasons:", *lines])
 
     def for_machines(self) -> str:
         report = {

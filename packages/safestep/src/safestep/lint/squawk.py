@@ -13,7 +13,7 @@ from safestep.lint.known_schema import KnownTable
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.new_columns import added_columns, adds_without_rewrite
 from safestep.lint.sql import alter_commands, relation_name, type_of
-from safestep.lint.tools import squawk
+from safestep.lint.tools import squawk_program
 
 CONFIG = Path(__file__).with_name("squawk.toml")
 UNBOUNDED_TEXT = {"text", "varchar"}
@@ -41,7 +41,9 @@ def violations(revision: LintedRevision) -> Iterator[tuple[LintedStatement, str,
 
 def _run(sql: str) -> list[dict[str, Any]]:
     options = ["--config", str(CONFIG), "--reporter", "json", "--stdin-filepath", "revision.sql"]
-    done = subprocess.run([squawk() or "squawk", *options], input=sql, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [squawk_program() or "squawk", *options], input=sql, capture_output=True, text=True, check=False
+    )
     try:
         findings: list[dict[str, Any]] = json.loads(done.stdout or "[]")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What lint needs besides safestep itself: PostgreSQL's parser and squawk, which serving and upgrading do without."""
+"""What lint needs besides safestep's own dependencies: PostgreSQL's parser, and squawk. Nothing else needs them."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ class MissingTools(CommandError):
 
 def require_tools() -> None:
     """Raises MissingTools."""
-    found = {"postgast": find_spec("postgast"), "squawk-cli": squawk()}
+    found = {"postgast": find_spec("postgast"), "squawk-cli": squawk_program()}
     if missing := [name for name, place in found.items() if place is None]:
-        raise MissingTools(f"lint needs {' and '.join(missing)} beside this Python: `pip install {' '.join(missing)}` ")
+        raise MissingTools(f"lint needs {' and '.join(missing)} beside this Python: pip install {' '.join(missing)}")
 
 
-def squawk() -> str | None:
+def squawk_program() -> str | None:
     """The path of squawk's program, if it is installed.
 
-    Looks beside this interpreter first: a virtual environment needn't be activated.
+    Looks beside this interpreter first, since a virtual environment needn't be activated.
     """
     return shutil.which("squawk", path=os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")]))
