@@ -59,6 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _started(resources: ExitStack) -> str:
-    folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="pgfolder-tests-"))
-    server = resources.enter_context(EmbeddedPostgres(Path(folder), options=SETTINGS))
+    folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="pgfolder-tests-")))
+    folder.chmod(0o711)  # root's server runs as another user
+    server = resources.enter_context(EmbeddedPostgres(folder, options=SETTINGS))
     return server.url("postgres")

@@ -7,10 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+from pgfolder import binary
 from safestep.connections import connect_args, engine
 from safestep.connections import execute as execute_alone
+from safestep.drift.schema import DatabaseSchema, schema_of
 from sqlalchemy import text
 from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 DRIVERS = ("asyncpg", "psycopg")
 
@@ -66,3 +69,15 @@ async def open_transaction(url: URL, statement: str) -> AsyncIterator[int]:
     async with engine(url, arguments) as opened, opened.connect() as connection:
         await connection.execute(text(statement))
         yield (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+
+
+@asynccontextmanager
+async def autocommit(url: URL) -> AsyncIterator[AsyncConnection]:
+    """A connection whose statements commit one by one."""
+    async with engine(url, isolation_level="AUTOCOMMIT") as opened, opened.connect() as connection:
+        yield connection
+
+
+def dumped(url: URL) -> DatabaseSchema:
+    """The database's schema, by the embedded server's own pg_dump."""
+    return schema_of(url, binary)

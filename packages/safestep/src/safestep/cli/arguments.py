@@ -28,8 +28,8 @@ def scratch_server(project: Project, given: str | None) -> Iterator[URL]:
         return
     if project.scratch_server is None:
         raise CommandError("this needs a server to make scratch databases on: --server URL")
-    with (
-        tempfile.TemporaryDirectory(prefix="safestep-") as folder,
-        project.scratch_server(Path(folder), {"fsync": "off"}) as url,
-    ):
-        yield url
+    with tempfile.TemporaryDirectory(prefix="safestep-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # root's server runs as another user
+        with project.scratch_server(folder, {"fsync": "off"}) as url:
+            yield url

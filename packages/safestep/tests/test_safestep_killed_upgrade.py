@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 from alembic.util import CommandError
-from safestep.drift.schema import schema_of
 from safestep.migrations.lock import RUNNER
+from safestep_support.databases import Clone, ask, dumped, execute, open_transaction, until
+from safestep_support.revisions import KILLED, Revisions, on_change
 from sqlalchemy.engine import URL
 
-from tests.support.database import ask
-from tests.support.revisions import KILLED, Revisions, execute, on_change, open_transaction, until
-from tests.support.server import Clone
-
-EVERY_HELPER = """
+EVERY_STEP = """
     safestep.add_index_concurrently("ix_posts_title", "posts", ["title"], postgresql_where=sa.text("title <> ''"))
     safestep.add_index_concurrently("uq_posts_reviewer_id_id", "posts", ["reviewer_id", "id"], unique=True)
     safestep.add_foreign_key_not_valid("fk_posts_reviewer_id_users", "posts", "users", ["reviewer_id"], ["id"])
@@ -49,7 +46,7 @@ BACKENDS = f"""
 def revisions(tmp_path: Path) -> Revisions:
     made = Revisions(tmp_path)
     made.add("expand1", 'op.add_column("posts", sa.Column("reviewer_id", sa.Uuid()))')
-    made.add("expand2", EVERY_HELPER)
+    made.add("expand2", EVERY_STEP)
     return made
 
 
@@ -62,7 +59,7 @@ async def filled(template: URL) -> AsyncIterator[URL]:
 
 
 async def outcome(url: URL) -> Any:
-    return await asyncio.to_thread(schema_of, url), await execute(url, ROWS_AFTER), await execute(url, INVALID)
+    return await asyncio.to_thread(dumped, url), await execute(url, ROWS_AFTER), await execute(url, INVALID)
 
 
 def terminate_migration(url: URL) -> None:
