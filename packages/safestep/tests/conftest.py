@@ -9,6 +9,7 @@ import psutil
 import pytest
 from safestep.scratch import ScratchDatabase
 from safestep_support.databases import DRIVERS, Clone
+from safestep_support.linting import LintedRevisions
 from safestep_support.notes import Notes
 from safestep_support.revisions import Revisions
 from sqlalchemy.engine import URL, make_url
@@ -31,6 +32,12 @@ def template(server: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def revisions(tmp_path: Path) -> Revisions:
     return Revisions(tmp_path)
+
+
+@pytest.fixture
+def linted(tmp_path: Path) -> LintedRevisions:
+    """A project on which the rules of lint are tried."""
+    return LintedRevisions(tmp_path)
 
 
 @pytest.fixture

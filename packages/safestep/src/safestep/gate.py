@@ -14,7 +14,8 @@ from safestep.migrations import commands as migrations
 from safestep.project import Project
 from safestep.scratch import ScratchDatabase
 
-type GateCheck = Callable[[], None]
+type GateCheck = Callable[[], str | None]
+"""Raises GateClosed, or returns what a person has to see although the check holds."""
 
 
 class GateClosed(Exception):
@@ -54,12 +55,14 @@ def committed_revisions(project: Project) -> None:
         raise GateClosed("\n".join(changes))
 
 
-def safe_to_run(project: Project) -> None:
+def safe_to_run(project: Project) -> str | None:
+    """Returns the known findings, if there are any."""
     from safestep.lint import lint
 
-    report = lint(migrations.config(project))
+    report = lint(project)
     if report.findings:
         raise GateClosed(report.for_people())
+    return report.known_for_people()
 
 
 def at_head(project: Project, server: URL) -> None:

@@ -44,13 +44,13 @@ def seal(context: typer.Context) -> None:
         typer.echo(name)
 
 
-def _report(name: str, gate_check: Callable[[], None]) -> None:
+def _report(name: str, gate_check: Callable[[], str | None]) -> None:
     """Runs one check and says whether it holds; exit code 1 when it doesn't."""
     from safestep.gate import GateClosed
 
     try:
-        gate_check()
+        notes = gate_check()
     except GateClosed as closed:
         typer.echo(f"closed: {name}\n{closed}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"open: {name}")
+    typer.echo(f"open: {name}" if notes is None else f"open: {name}\n{notes}")

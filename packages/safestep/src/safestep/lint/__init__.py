@@ -1,6 +1,20 @@
-"""The static gate for revisions: what would stall or break the running service, found in their SQL before it runs."""
+"""Reads the SQL of revisions before it runs, and finds what would stall or break the running service."""
 
-from safestep.lint.linter import UnknownRevision, lint
-from safestep.lint.report import Report
+from collections.abc import Sequence
 
-__all__ = ["Report", "UnknownRevision", "lint"]
+from safestep.lint.report import KnownFinding, LintFinding, LintReport, RuleException
+from safestep.lint.tools import MissingTools, require_tools
+from safestep.project import Project
+
+__all__ = ["KnownFinding", "LintFinding", "LintReport", "MissingTools", "RuleException", "lint"]
+
+
+def lint(project: Project, revisions: Sequence[str] = ()) -> LintReport:
+    """The findings in these revisions, or in all; needs no database.
+
+    Raises UnknownRevision, and MissingTools when PostgreSQL's parser or squawk isn't installed.
+    """
+    require_tools()
+    from safestep.lint.linter import lint as run  # needs the parser
+
+    return run(project, revisions)

@@ -1,59 +1,59 @@
-"""Which tables a statement locks against reads or writes, from PostgreSQL's documentation of explicit locking."""
+"""Which tables a statement locks against reads or writes. Source: PostgreSQL's documentation of explicit locking."""
 
 from typing import Any
 
 from postgast.pg_query_pb2 import ObjectType
 
-from safestep.lint.schema import Schema, dropped, foreign_keys
-from safestep.lint.sql import Statement, commands, dotted, full_name
+from safestep.lint.known_schema import KnownSchema, dropped_names, foreign_keys
+from safestep.lint.sql import Statement, alter_commands, qualified_name, relation_name
 
-# Parts of ALTER TABLE that take no more than SHARE UPDATE EXCLUSIVE, beside which rows are read and written.
-GENTLE = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOptions", "SetRelOptions", "ResetRelOptions"}
-GENTLE |= {"ReplaceRelOptions", "ClusterOn", "DropCluster", "AttachPartition", "DetachPartitionFinalize"}
-# Kinds of statement that block on the table they name, whatever else they say.
-BLOCKING = {"CreateTrigStmt", "RuleStmt", "AlterObjectSchemaStmt", "RenameStmt", "ClusterStmt"}
+# Subcommands of ALTER TABLE that take no more than SHARE UPDATE EXCLUSIVE, which lets reads and writes pass.
+NON_BLOCKING = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOptions", "SetRelOptions", "ResetRelOptions"}
+NON_BLOCKING |= {"ReplaceRelOptions", "ClusterOn", "DropCluster", "AttachPartition", "DetachPartitionFinalize"}
+# Kinds of statement that always block the table that they name.
+ALWAYS_BLOCKING = {"CreateTrigStmt", "RuleStmt", "AlterObjectSchemaStmt", "RenameStmt", "ClusterStmt"}
 SHARE = 5
-"""LOCK TABLE's modes in order of strength; from here on it blocks writes."""
+"""The number of the weakest lock mode that blocks writes; stronger modes have greater numbers."""
 
 
-def targets(statement: Statement, schema: Schema) -> list[str]:
-    """The tables that a statement of DDL is about; none for one that is about something else."""
+def target_tables(statement: Statement, schema: KnownSchema) -> list[str]:
+    """The tables that a DDL statement changes; none when it changes something else."""
     node = statement.node
     match statement.kind:
         case "TruncateStmt" | "LockStmt":
-            return [full_name(part.range_var) for part in node.relations]
+            return [relation_name(part.range_var) for part in node.relations]
         case "VacuumStmt":
-            return [full_name(part.vacuum_relation.relation) for part in node.rels]
+            return [relation_name(part.vacuum_relation.relation) for part in node.rels]
         case "CreatePolicyStmt" | "AlterPolicyStmt":
-            return [full_name(node.table)]
+            return [relation_name(node.table)]
         case "DropStmt":
-            return _dropped(node, schema)
+            return _tables_of_drop(node, schema)
         case "CreateStmt" | "AlterTableStmt" | "IndexStmt" | "ReindexStmt" | "RefreshMatViewStmt":
-            return _relation(node, schema)
+            return _table_of(node, schema)
         case kind:
-            return _relation(node, schema) if kind in BLOCKING else []
+            return _table_of(node, schema) if kind in ALWAYS_BLOCKING else []
 
 
-def blocked(statement: Statement, schema: Schema) -> list[str]:
-    """The tables that nobody writes to, or even reads, until the statement's transaction ends."""
-    names = targets(statement, schema) if _blocks(statement) else []
+def tables_blocked_by(statement: Statement, schema: KnownSchema) -> list[str]:
+    """The tables whose writes, or reads and writes, wait until the statement's transaction ends."""
+    names = target_tables(statement, schema) if _blocks(statement) else []
     names += [referred for _, _, referred in foreign_keys(statement)]
     if statement.kind == "CreateStmt":
-        names += [full_name(part.range_var) for part in statement.node.inh_relations]
-    return names + attached(statement)
+        names += [relation_name(part.range_var) for part in statement.node.inh_relations]
+    return names + attached_partitions(statement)
 
 
-def attached(statement: Statement) -> list[str]:
-    """The tables that become partitions of another."""
+def attached_partitions(statement: Statement) -> list[str]:
+    """The tables that become partitions of another one."""
     if statement.kind != "AlterTableStmt":
         return []
-    return [full_name(part.name) for what, _, part in commands(statement.node) if what == "AttachPartition"]
+    return [relation_name(part.name) for what, _, part in alter_commands(statement.node) if what == "AttachPartition"]
 
 
 def is_full_vacuum(statement: Statement) -> bool:
-    """Of a VACUUM."""
+    """Whether a VACUUM says FULL."""
     options = {part.def_elem.defname: part.def_elem for part in statement.node.options}
-    return "full" in options and _on(options["full"])
+    return "full" in options and _is_true(options["full"])
 
 
 def is_concurrent(statement: Statement) -> bool:
@@ -66,7 +66,7 @@ def is_concurrent(statement: Statement) -> bool:
 def _blocks(statement: Statement) -> bool:
     match statement.kind:
         case "AlterTableStmt":
-            return any(not _gentle(what, part) for what, _, part in commands(statement.node))
+            return any(not _is_non_blocking(what, part) for what, _, part in alter_commands(statement.node))
         case "VacuumStmt":
             return is_full_vacuum(statement)
         case "LockStmt":
@@ -77,24 +77,24 @@ def _blocks(statement: Statement) -> bool:
             return kind != "CreateStmt" and not is_concurrent(statement)
 
 
-def _gentle(what: str, part: Any) -> bool:
-    return what in GENTLE or (what == "DetachPartition" and part.concurrent)
+def _is_non_blocking(what: str, part: Any) -> bool:
+    return what in NON_BLOCKING or (what == "DetachPartition" and part.concurrent)
 
 
-def _relation(node: Any, schema: Schema) -> list[str]:
-    name = full_name(node.relation)
-    return [schema.owner(name) or name] if node.relation.relname else []
+def _table_of(node: Any, schema: KnownSchema) -> list[str]:
+    name = relation_name(node.relation)
+    return [schema.table_of_index(name) or name] if node.relation.relname else []
 
 
-def _dropped(node: Any, schema: Schema) -> list[str]:
-    tables = dropped(node, ObjectType.OBJECT_TABLE)
-    indexes = [schema.owner(name) or name for name in dropped(node, ObjectType.OBJECT_INDEX)]
+def _tables_of_drop(node: Any, schema: KnownSchema) -> list[str]:
+    tables = dropped_names(node, ObjectType.OBJECT_TABLE)
+    indexes = [schema.table_of_index(name) or name for name in dropped_names(node, ObjectType.OBJECT_INDEX)]
     if node.remove_type in (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_POLICY, ObjectType.OBJECT_RULE):
-        return [dotted(part.list.items[:-1]) for part in node.objects]
+        return [qualified_name(part.list.items[:-1]) for part in node.objects]
     return tables + indexes
 
 
-def _on(option: Any) -> bool:
+def _is_true(option: Any) -> bool:
     """VACUUM (FULL), (FULL true), (FULL 1), but not (FULL off)."""
     if not option.HasField("arg"):
         return True

@@ -1,4 +1,4 @@
-"""Every rule's operation, lock and safe way, as data: `cookbook/*.toml`, one file a topic."""
+"""What is known of every rule, as data: `cookbook/*.toml`, one file a topic."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ FOLDER = Path(__file__).with_name("cookbook")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What there is to know of one rule."""
+    """What a rule finds, what that locks and blocks, and how to do it safely."""
 
     rule: str
     by: str
-    """Who finds it: `squawk`, or `postern` for our own."""
+    """Who has the rule: `squawk` or `safestep`."""
     operation: str
     lock: str
     """The strongest lock that the operation takes, and on what."""
@@ -24,20 +24,18 @@ class Recipe:
     code: str = ""
     """The safe way as lines to paste into a revision."""
     on_new_tables: bool = False
-    """It objects to tables that the revision itself creates as well."""
-    contract: bool = False
-    """It breaks the code that is running, and nothing else: fine in a revision with `phase = "contract"`."""
-    destructive: bool = False
-    """Fine in a revision with `destructive = True`, which production is asked about."""
-    marked: bool = False
-    """Asked only of revisions with the mark `phase`: those without are older than it, sealed, and never edited."""
+    """It applies to tables that the revision itself creates as well."""
+    fine_in_contract: bool = False
+    """It finds what breaks the running code and nothing else, which is fine in a revision with `phase = "contract"`."""
+    fine_if_destructive: bool = False
+    """It is about lost data, which is fine in a revision with `destructive = True`: that has to be confirmed."""
     replaces: tuple[str, ...] = ()
-    """Rules that object to the same thing in the same statement, in a less useful way."""
+    """Rules that find the same thing in the same statement, and say less about it."""
 
 
 @cache
 def recipes() -> dict[str, Recipe]:
-    """By rule, in the order of the files."""
+    """Every recipe by its rule, in the order of the files."""
     files = sorted(FOLDER.glob("*.toml"))
     entries = [entry for file in files for entry in tomllib.loads(file.read_text())["rule"]]
     made = [Recipe(**(entry | {"replaces": tuple(entry.get("replaces", ()))})) for entry in entries]
@@ -45,7 +43,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def recipe(rule: str) -> Recipe:
-    """Also for a rule that a newer squawk brought along before anybody wrote a recipe."""
+    """The rule's recipe; for a rule that only a newer squawk has, one that says what to read."""
     unknown = Recipe(
         rule=rule,
         by="squawk",
@@ -58,7 +56,7 @@ def recipe(rule: str) -> Recipe:
     return recipes().get(rule, unknown)
 
 
-def table() -> str:
-    """All rules as a Markdown table, for docs/migrations.md."""
+def markdown_table() -> str:
+    """All rules as a Markdown table, for a project's documentation."""
     rows = [f"| {r.operation} | {r.lock} | {r.blocks} | {r.instead} | `{r.rule}` |" for r in recipes().values()]
     return "\n".join(["| operation | lock | blocks | write instead | rule |", "|---|---|---|---|---|", *rows])

@@ -12,13 +12,13 @@ from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from safestep.lint.branches import branches
-from safestep.lint.scripts import BROKEN, line_of
-from safestep.lint.sql import Statement, Unreadable, begins, ends, split
+from safestep.lint.offline_checks import offline_checks
+from safestep.lint.scripts import BROKEN_REVISION, line_of
+from safestep.lint.sql import Statement, Unreadable, begins_transaction, ends_transaction, split_statements
 
 STEPS = str(Path(__file__).parents[1] / "steps")
-# What Python code meets when a query that it counts on returned nothing.
-UNFIT_OFFLINE = (
+# Raised by Python code that needs a query's result, since nothing is queried here.
+OFFLINE_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -33,8 +33,8 @@ UNFIT_OFFLINE = (
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Why a revision, or a part of it, couldn't be read."""
+class RenderProblem:
+    """Why lint can't see what a revision, or a part of it, does."""
 
     rule: str
     line: int
@@ -42,34 +42,34 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedRevision:
     statements: list[Statement]
-    faults: list[Fault]
+    problems: list[RenderProblem]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One write of Alembic's: a statement, if all is well."""
+class OutputChunk:
+    """What Alembic writes at once: a statement, usually."""
 
     text: str
     line: int | None
     by_safe_step: bool
 
 
-class Recorder(io.StringIO):
-    """Alembic's output, piece by piece, each with the line of the revision that it comes from."""
+class OutputRecorder(io.StringIO):
+    """Alembic's output in chunks, each with the line of the revision that wrote it."""
 
     def __init__(self, file: str) -> None:
         super().__init__()
-        self.pieces: list[Piece] = []
+        self.chunks: list[OutputChunk] = []
         self._file = file
 
     def write(self, text: str) -> int:
-        self.pieces.append(Piece(text, *self._origin()))
+        self.chunks.append(OutputChunk(text, *self._origin()))
         return len(text)
 
     def _origin(self) -> tuple[int | None, bool]:
-        """The revision's line, and whether a step of safe_ops stands between it and the statement."""
+        """The revision's line, and whether it called a safe step that wrote the statement."""
         frame = sys._getframe()  # noqa: SLF001 - the stack, without building every frame's source as `inspect` does
         by_safe_step = False
         while (file := frame.f_code.co_filename) != self._file:
@@ -80,23 +80,23 @@ class Recorder(io.StringIO):
         return frame.f_lineno, by_safe_step
 
 
-def render(config: Config, directory: ScriptDirectory, script: Script) -> Rendered:
+def render(config: Config, directory: ScriptDirectory, script: Script) -> RenderedRevision:
     """One revision's upgrade, through the project's own env.py.
 
     Not `command.upgrade(…, "down:up", sql=True)`: that reads every file again for every revision, and has no way
     to name the two parents of a merge.
     """
-    recorder = Recorder(script.path)
+    recorder = OutputRecorder(script.path)
     config.output_buffer = recorder
-    asked = "What it does when it isn't only printed can't be seen before it runs."
-    faults = [Fault("offline-branch", line, asked) for line in branches(script.path)]
+    message = "What it does when its SQL isn't only printed can't be known before it runs."
+    problems = [RenderProblem("offline-branch", line, message) for line in offline_checks(script.path)]
     try:
         _run(config, directory, script)
-    except (*BROKEN, *UNFIT_OFFLINE) as error:
-        rule = "unreadable-revision" if isinstance(error, BROKEN) else "needs-connection"
-        faults.append(Fault(rule, line_of(error, script.path), f"{type(error).__name__}: {error}"))
+    except (*BROKEN_REVISION, *OFFLINE_ERRORS) as error:
+        rule = "unreadable-revision" if isinstance(error, BROKEN_REVISION) else "needs-connection"
+        problems.append(RenderProblem(rule, line_of(error, script.path), f"{type(error).__name__}: {error}"))
     statements, unreadable = _statements(recorder)
-    return Rendered(statements, faults + unreadable)
+    return RenderedRevision(statements, problems + unreadable)
 
 
 def _run(config: Config, directory: ScriptDirectory, script: Script) -> None:
@@ -115,24 +115,24 @@ def _run(config: Config, directory: ScriptDirectory, script: Script) -> None:
         directory.run_env()
 
 
-def _statements(recorder: Recorder) -> tuple[list[Statement], list[Fault]]:
+def _statements(recorder: OutputRecorder) -> tuple[list[Statement], list[RenderProblem]]:
     statements: list[Statement] = []
-    faults = []
+    problems = []
     transactions = 0
     inside = False
-    for piece in recorder.pieces:
+    for chunk in recorder.chunks:
         try:
-            parts = split(piece.text)
+            parts = split_statements(chunk.text)
         except Unreadable as error:
-            faults.append(Fault("syntax-error", piece.line or 1, f"{error}: {piece.text.strip()}"))
+            problems.append(RenderProblem("syntax-error", chunk.line or 1, f"{error}: {chunk.text.strip()}"))
             continue
-        if len(parts) > 1 and piece.line:
+        if len(parts) > 1 and chunk.line:
             what = "The driver prepares what it is given, and PostgreSQL prepares one statement at a time."
-            faults.append(Fault("several-statements", piece.line, what))
+            problems.append(RenderProblem("several-statements", chunk.line, what))
         for part, node in parts:
-            if begins(node):
+            if begins_transaction(node):
                 transactions, inside = transactions + 1, True
             transaction = transactions if inside else None
-            statements.append(Statement(part, node, piece.line, transaction, by_safe_step=piece.by_safe_step))
-            inside = inside and not ends(node)
-    return statements, faults
+            statements.append(Statement(part, node, chunk.line, transaction, by_safe_step=chunk.by_safe_step))
+            inside = inside and not ends_transaction(node)
+    return statements, problems

@@ -8,7 +8,7 @@ import postgast
 from postgast.pg_query_pb2 import AlterTableType, BoolExprType, NullTestType, Token, TransactionStmtKind
 from postgast.walk import unwrap_node, walk
 
-CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
+DATA_CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
 COMMENTS = (Token.SQL_COMMENT, Token.C_COMMENT)
 BEGIN = (TransactionStmtKind.TRANS_STMT_BEGIN, TransactionStmtKind.TRANS_STMT_START)
 END = (TransactionStmtKind.TRANS_STMT_COMMIT, TransactionStmtKind.TRANS_STMT_ROLLBACK)
@@ -30,14 +30,14 @@ class Statement:
     transaction: int | None
     """A number for each transaction; None when the statement stands alone, in autocommit."""
     by_safe_step: bool = False
-    """A safe step wrote it, which looks at what is there first and knows how long it may take."""
+    """A safe step of safestep wrote it: it can be repeated, and has a time limit of its own."""
 
     @property
     def kind(self) -> str:
         return type(self.node).__name__
 
 
-def split(text: str) -> list[tuple[str, Any]]:
+def split_statements(text: str) -> list[tuple[str, Any]]:
     """Each statement's text, without comments, and its node; raises Unreadable."""
     try:
         parts = [part.strip() for part in postgast.split(without_comments(text))]
@@ -57,32 +57,34 @@ def without_comments(text: str) -> str:
     return b" ".join([*kept, raw[end:]]).decode().strip()
 
 
-def find(node: Any, *kinds: str) -> Iterator[Any]:
+def find_nodes(node: Any, *kinds: str) -> Iterator[Any]:
     """Every node of these kinds in the tree, the root included, from the top."""
     return (found for _, found in walk(node) if type(found).__name__ in kinds)
 
 
-def begins(node: Any) -> bool:
+def begins_transaction(node: Any) -> bool:
     """Whether a transaction starts with this statement."""
     return type(node).__name__ == "TransactionStmt" and node.kind in BEGIN
 
 
-def ends(node: Any) -> bool:
+def ends_transaction(node: Any) -> bool:
+    """Whether the transaction ends with this statement."""
     return type(node).__name__ == "TransactionStmt" and node.kind in END
 
 
-def full_name(relation: Any) -> str:
+def relation_name(relation: Any) -> str:
+    """`schema.name`, as everything here names tables."""
     return f"{relation.schemaname or 'public'}.{relation.relname}"
 
 
-def dotted(parts: Any) -> str:
-    """A name given as a list of strings, as in DROP."""
+def qualified_name(parts: Any) -> str:
+    """`schema.name` of a name that the parser gives as a list of strings, as in DROP."""
     names = [part.string.sval for part in parts]
     return ".".join(names if len(names) > 1 else ["public", *names])
 
 
-def commands(node: Any) -> Iterator[tuple[str, Any, Any]]:
-    """An ALTER TABLE's parts: what it does (`AddConstraint`, …), the command and what it defines."""
+def alter_commands(node: Any) -> Iterator[tuple[str, Any, Any]]:
+    """An ALTER TABLE's commands: its subtype (`AddConstraint`, …), the command and what it defines."""
     for part in node.cmds:
         command = part.alter_table_cmd
         definition = getattr(command, "def")  # the field's name is a keyword of Python
@@ -95,21 +97,21 @@ def type_of(column: Any) -> tuple[str, tuple[int, ...]]:
     return name, tuple(modifier.a_const.ival.ival for modifier in column.type_name.typmods)
 
 
-def texts(node: Any) -> set[str]:
+def string_constants(node: Any) -> set[str]:
     """Every string constant in the statement."""
-    return {constant.sval.sval for constant in find(node, "A_Const") if constant.HasField("sval")}
+    return {part.sval.sval for part in find_nodes(node, "A_Const") if part.HasField("sval")}
 
 
-def bare(node: Any) -> Any:
+def without_casts(node: Any) -> Any:
     """An expression without the casts around it."""
     while node.HasField("type_cast"):
         node = node.type_cast.arg
     return node
 
 
-def constant(node: Any) -> str | None:
-    """The text of a constant, casts aside; None for NULL and for anything else."""
-    value = bare(node).a_const
+def constant_text(node: Any) -> str | None:
+    """The text of a constant, without its casts; None for NULL and for anything else."""
+    value = without_casts(node).a_const
     match value.WhichOneof("val"):
         case None:
             return None
@@ -122,20 +124,20 @@ def constant(node: Any) -> str | None:
 
 
 def conjuncts(condition: Any) -> list[Any]:
-    """What all has to hold, AND by AND."""
+    """The conditions that an AND joins, or the one condition."""
     if condition.HasField("bool_expr") and condition.bool_expr.boolop == BoolExprType.AND_EXPR:
         return [found for part in condition.bool_expr.args for found in conjuncts(part)]
     return [condition]
 
 
-def not_null(condition: Any) -> str | None:
+def not_null_column(condition: Any) -> str | None:
     """The column, when the condition is that it isn't null."""
     test = condition.null_test
     if not condition.HasField("null_test") or test.nulltesttype != NullTestType.IS_NOT_NULL:
         return None
-    return next(iter(columns_in(test)), None)
+    return next(iter(column_names(test)), None)
 
 
-def columns_in(node: Any) -> set[str]:
-    """Every column that an expression names."""
-    return {reference.fields[-1].string.sval for reference in find(node, "ColumnRef")}
+def column_names(node: Any) -> set[str]:
+    """The columns that an expression names."""
+    return {reference.fields[-1].string.sval for reference in find_nodes(node, "ColumnRef")}

@@ -1,10 +1,7 @@
 """Runs squawk, a linter for PostgreSQL migrations, on a revision's SQL. The only module that knows its command line."""
 
 import json
-import os
-import shutil
 import subprocess
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,46 +9,41 @@ from typing import Any
 from alembic.util import CommandError
 from postgast.pg_query_pb2 import ObjectType
 
-from safestep.lint.columns import added, is_steady
-from safestep.lint.reading import Reading, Step
-from safestep.lint.schema import Table
-from safestep.lint.sql import Statement, commands, full_name, type_of
+from safestep.lint.known_schema import KnownTable
+from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.new_columns import added_columns, adds_without_rewrite
+from safestep.lint.sql import alter_commands, relation_name, type_of
+from safestep.lint.tools import squawk_program
 
 CONFIG = Path(__file__).with_name("squawk.toml")
-UNBOUNDED = {"text", "varchar"}
+UNBOUNDED_TEXT = {"text", "varchar"}
 
 
-def check(statements: list[Statement], reading: Reading) -> Iterator[tuple[Step, str, str]]:
-    """The step, the rule and the message of each objection that what we know of the tables doesn't answer.
+def violations(revision: LintedRevision) -> Iterator[tuple[LintedStatement, str, str]]:
+    """The statement, squawk's rule and its message; false positives are left out.
 
-    `statements` are those of the whole run: BEGIN and COMMIT tell squawk what shares a transaction.
+    Squawk reads the whole run: BEGIN and COMMIT tell it which statements share a transaction.
     """
-    steps = {id(step.statement): step for step in reading.steps}
-    owners: list[Step | None] = []
-    by_hand = None
-    for statement in statements:
-        step = steps.get(id(statement))
+    of_line: list[LintedStatement] = []
+    own_commit = None
+    for statement in revision.run:
+        blamed = statement
         if statement.kind == "TransactionStmt":
-            # Squawk objects to Alembic's COMMIT when it is the revision's own that left nothing to commit.
-            step = by_hand = step or by_hand
-        owners += [step] * (statement.text.count("\n") + 1)
-    for finding in _run(";\n".join(statement.text for statement in statements) + ";\n"):
-        step = owners[min(finding["line"], len(owners) - 1)]
-        if step and not _answered(finding["rule_name"], step):
-            yield step, finding["rule_name"], finding["message"]
-
-
-def places() -> str:
-    """Where squawk is looked for, this interpreter's folder first: a virtual environment needn't be activated."""
-    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+            # Squawk objects to Alembic's COMMIT when it is a COMMIT of the revision's own that left nothing to commit.
+            own_commit = statement if statement.line is not None else own_commit
+            blamed = own_commit or statement
+        of_line += [blamed] * (statement.text.count("\n") + 1)
+    for finding in _run(";\n".join(statement.text for statement in revision.run) + ";\n"):
+        statement = of_line[min(finding["line"], len(of_line) - 1)]
+        if statement.line is not None and not _is_false_positive(finding["rule_name"], statement):
+            yield statement, finding["rule_name"], finding["message"]
 
 
 def _run(sql: str) -> list[dict[str, Any]]:
-    binary = shutil.which("squawk", path=places())
-    if binary is None:
-        raise CommandError("squawk isn't installed beside this Python: `make` installs it, or `pip install squawk-cli`")
     options = ["--config", str(CONFIG), "--reporter", "json", "--stdin-filepath", "revision.sql"]
-    done = subprocess.run([binary, *options], input=sql, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [squawk_program() or "squawk", *options], input=sql, capture_output=True, text=True, check=False
+    )
     try:
         findings: list[dict[str, Any]] = json.loads(done.stdout or "[]")
     except ValueError:
@@ -59,39 +51,40 @@ def _run(sql: str) -> list[dict[str, Any]]:
     return findings
 
 
-def _answered(rule: str, step: Step) -> bool:
-    """Whether squawk, which sees neither the tables nor the revisions before, objects to what is safe here."""
+def _is_false_positive(rule: str, statement: LintedStatement) -> bool:
+    """Whether the statement is safe because of tables and revisions that squawk doesn't see."""
     match rule:
         case "syntax-error":
-            return True  # squawk has a parser of its own, and PostgreSQL's has read the statement
+            return True  # squawk has a parser of its own, and PostgreSQL's has accepted the statement
         case "adding-field-with-default":
-            return all(map(is_steady, added(step.node)))
+            return all(map(adds_without_rewrite, added_columns(statement.node)))
         case "changing-column-type":
-            return all(_only_widens(step, command, part) for _, command, part in commands(step.node))
+            return all(_only_widens(statement, command, part) for _, command, part in alter_commands(statement.node))
         case "adding-not-nullable-field":
-            proven = _table(step).never_null
-            return all(command.name in proven for what, command, _ in commands(step.node) if what == "SetNotNull")
+            columns = {command.name for what, command, _ in alter_commands(statement.node) if what == "SetNotNull"}
+            return columns <= _table(statement).never_null
         case "renaming-object":
-            # No code names an index, and this rename takes a lock that lets reads and writes pass.
+            # No code names an index, and its rename takes a lock that lets reads and writes pass.
             # An enum's value is renamed by a statement of another kind.
-            is_rename = step.statement.kind == "RenameStmt"
-            return is_rename and bool(step.node.rename_type == ObjectType.OBJECT_INDEX)
+            is_rename = statement.kind == "RenameStmt"
+            return is_rename and bool(statement.node.rename_type == ObjectType.OBJECT_INDEX)
     return False
 
 
-def _only_widens(step: Step, command: Any, definition: Any) -> bool:
-    """varchar(n) to a larger one or to text: nothing is rewritten, and read only where a check has to hold again.
+def _only_widens(statement: LintedStatement, command: Any, definition: Any) -> bool:
+    """Whether a varchar(n) becomes a longer one or text, which rewrites nothing.
 
-    Not with a collation of its own: the column's indexes would be built anew.
+    Not when the column has a check, since every row is read to validate it again, and not when the collation
+    changes, since the column's indexes are rebuilt.
     """
-    table = _table(step)
+    table = _table(statement)
     old, new = table.columns.get(command.name), type_of(definition)
     is_plain = not (definition.HasField("raw_default") or definition.HasField("coll_clause"))
-    if old is None or old[0] != "varchar" or new[0] not in UNBOUNDED or not is_plain:
+    if old is None or old[0] != "varchar" or new[0] not in UNBOUNDED_TEXT or not is_plain:
         return False
-    checked = any(command.name in check.columns for check in table.checks.values())
-    return not checked and (not new[1] or (bool(old[1]) and old[1] <= new[1]))
+    has_check = any(command.name in check.columns for check in table.checks.values())
+    return not has_check and (not new[1] or (bool(old[1]) and old[1] <= new[1]))
 
 
-def _table(step: Step) -> Table:
-    return step.before.table(full_name(step.node.relation))
+def _table(statement: LintedStatement) -> KnownTable:
+    return statement.before.table(relation_name(statement.node.relation))

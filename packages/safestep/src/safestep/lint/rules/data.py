@@ -1,81 +1,82 @@
-"""Changes of data, and what writes a table anew."""
+"""Changes of data, and commands that rewrite a table."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from safestep.lint.batches import Batches
-from safestep.lint.locks import is_concurrent, is_full_vacuum, targets
-from safestep.lint.reading import Reading, Step
-from safestep.lint.rules.rule import Hit, by_hand, names, of_kind, rule
-from safestep.lint.sql import CHANGES, dotted, find, full_name, texts
+from safestep.lint.batches import BatchAnalysis
+from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.locks import is_concurrent, is_full_vacuum
+from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
+from safestep.lint.sql import DATA_CHANGES, find_nodes, qualified_name, relation_name, string_constants
 
 
 @rule("unbatched-change")
-def unbatched_change(reading: Reading) -> Iterator[Hit]:
-    for step in by_hand(reading):
-        batches = Batches(step.node, step.before)
-        named = {f"public.{part.ctename}" for part in find(step.node, "CommonTableExpr")}
-        for change in _changes(step):
-            tables = step.hot({full_name(relation) for relation in find(change, "RangeVar")} - named)
-            if tables and not batches.has(change):
+def unbatched_change(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in by_hand(revision):
+        analysis = BatchAnalysis(statement.node, statement.before)
+        with_queries = {f"public.{part.ctename}" for part in find_nodes(statement.node, "CommonTableExpr")}
+        for change in _changes(statement):
+            named = {relation_name(relation) for relation in find_nodes(change, "RangeVar")}
+            tables = statement.in_use(named - with_queries)
+            if tables and not analysis.is_batch(change):
                 what = type(change).__name__.removesuffix("Stmt").upper()
-                yield step, f"One {what} over all rows of {names(tables)} keeps them locked until it is done."
+                yield statement, f"One {what} over all rows of {names(tables)} keeps them locked until it is done."
 
 
 @rule("data-with-schema")
-def data_with_schema(reading: Reading) -> Iterator[Hit]:
-    for step in reading.steps:
-        written = {full_name(change.relation) for change in _changes(step)}
-        if step.statement.transaction is None or not step.hot(written):
+def data_with_schema(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        written = {relation_name(change.relation) for change in _changes(statement)}
+        if statement.transaction is None or not statement.in_use(written):
             continue
-        together = [other for other in reading.steps if other.statement.transaction == step.statement.transaction]
-        if locking := [other for other in together if other.blocked]:
-            line, tables = locking[0].statement.line, names(locking[0].blocked)
-            yield step, f"It runs in the transaction that locks {tables} in line {line}, and keeps that lock waiting."
+        together = [other for other in revision.statements if other.transaction == statement.transaction]
+        if locking := [other for other in together if other.blocked_tables]:
+            line, tables = locking[0].line, names(locking[0].blocked_tables)
+            yield statement, f"It runs in the transaction that locks {tables} in line {line}, and prolongs that lock."
 
 
 @rule("enum-value-used-early")
-def enum_value_used_early(reading: Reading) -> Iterator[Hit]:
+def enum_value_used_early(revision: LintedRevision) -> Iterator[Violation]:
     added: dict[str, int | None] = {}
-    new = {dotted(step.node.type_name) for step in of_kind(reading, "CreateEnumStmt")}
-    for step in reading.steps:
-        if step.statement.kind == "AlterEnumStmt" and not step.node.old_val:
-            if dotted(step.node.type_name) not in new:
-                added[step.node.new_val] = step.statement.transaction
-        elif step.statement.transaction is not None:
-            for value in texts(step.node) & added.keys():
-                if added[value] == step.statement.transaction:
-                    yield step, f"'{value}' can't be used before the transaction that adds it is committed."
+    new_types = {qualified_name(statement.node.type_name) for statement in of_kind(revision, "CreateEnumStmt")}
+    for statement in revision.statements:
+        if statement.kind == "AlterEnumStmt" and not statement.node.old_val:
+            if qualified_name(statement.node.type_name) not in new_types:
+                added[statement.node.new_val] = statement.transaction
+        elif statement.transaction is not None:
+            for value in string_constants(statement.node) & added.keys():
+                if added[value] == statement.transaction:
+                    yield statement, f"'{value}' can't be used before the transaction that adds it is committed."
 
 
 @rule("truncate")
-def truncate(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "TruncateStmt"):
-        if tables := step.hot(targets(step.statement, step.before)):
-            yield step, f"Every row of {names(tables)} goes, also for those who still read an older snapshot."
+def truncate(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "TruncateStmt"):
+        if tables := statement.in_use(statement.target_tables):
+            yield statement, f"Every row of {names(tables)} is gone, also for transactions with an older snapshot."
 
 
 @rule("refresh-blocks-reads")
-def refresh_blocks_reads(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "RefreshMatViewStmt"):
-        name = full_name(step.node.relation)
-        if not is_concurrent(step.statement) and not step.node.skip_data and step.hot([name]):
-            yield step, f"Nobody reads {names([name])} until its query is done."
+def refresh_blocks_reads(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "RefreshMatViewStmt"):
+        name = relation_name(statement.node.relation)
+        if not is_concurrent(statement) and not statement.node.skip_data and statement.in_use([name]):
+            yield statement, f"Nobody can read {names([name])} until its query is done."
 
 
 @rule("vacuum-full")
-def vacuum_full(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "VacuumStmt"):
-        if is_full_vacuum(step.statement):
-            yield step, "VACUUM FULL writes the whole table anew; nobody reads it meanwhile."
+def vacuum_full(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "VacuumStmt"):
+        if is_full_vacuum(statement):
+            yield statement, "VACUUM FULL rewrites the whole table; nobody can read it meanwhile."
 
 
 @rule("cluster")
-def cluster(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "ClusterStmt"):
-        yield step, "CLUSTER writes the whole table anew; nobody reads it meanwhile."
+def cluster(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "ClusterStmt"):
+        yield statement, "CLUSTER rewrites the whole table; nobody can read it meanwhile."
 
 
-def _changes(step: Step) -> Iterator[Any]:
-    """What a statement writes, WITH included; a function's body isn't run by creating it."""
-    return find(step.node, *CHANGES) if step.statement.kind in (*CHANGES, "SelectStmt") else iter(())
+def _changes(statement: LintedStatement) -> Iterator[Any]:
+    """The changes of data in a statement and its WITH. Creating a function doesn't run the changes in its body."""
+    return find_nodes(statement.node, *DATA_CHANGES) if statement.kind in (*DATA_CHANGES, "SelectStmt") else iter(())

@@ -2,30 +2,29 @@
 
 from collections.abc import Iterator
 
-from safestep.lint.locks import targets
-from safestep.lint.reading import Reading
-from safestep.lint.rules.rule import Hit, by_hand, names, of_kind, rule
-from safestep.lint.timeouts import settings, stored
+from safestep.lint.linted_revision import LintedRevision
+from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
+from safestep.lint.timeouts import session_settings, stored_settings
 
 
 @rule("lock-without-timeout")
-def lock_without_timeout(reading: Reading) -> Iterator[Hit]:
-    for step in reading.steps:
-        if step.patient and step.blocked:
-            tables = names(step.blocked)
-            yield step, f"It waits for its lock on {tables} without end, and everybody queues behind it."
+def lock_without_timeout(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        if statement.blocked_tables and not statement.has_lock_timeout:
+            tables = names(statement.blocked_tables)
+            yield statement, f"It waits for its lock on {tables} without end, and later queries queue behind it."
 
 
 @rule("lock-timeout-off")
-def lock_timeout_off(reading: Reading) -> Iterator[Hit]:
-    for step in by_hand(reading):
-        for setting in [*settings(step.statement), *stored(step.statement)]:
-            if setting.fault:
-                yield step, setting.fault
+def lock_timeout_off(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in by_hand(revision):
+        for setting in [*session_settings(statement), *stored_settings(statement)]:
+            if setting.objection:
+                yield statement, setting.objection
 
 
 @rule("lock-table")
-def lock_table(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "LockStmt"):
-        if tables := step.hot(targets(step.statement, step.before)):
-            yield step, f"{names(tables)} stays locked until the transaction ends."
+def lock_table(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "LockStmt"):
+        if tables := statement.in_use(statement.target_tables):
+            yield statement, f"{names(tables)} stays locked until the transaction ends."

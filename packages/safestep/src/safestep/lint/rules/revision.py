@@ -1,46 +1,50 @@
-"""What a revision keeps from its readers, and from those who run it."""
+"""What a revision hides: DDL in code that it executes, and the loss of data."""
 
 from collections.abc import Iterator
 
 from postgast.pg_query_pb2 import DropBehavior, ObjectType
 
-from safestep.lint.bodies import bodies
-from safestep.lint.locks import targets
-from safestep.lint.reading import Reading, Step
-from safestep.lint.rules.rule import Hit, names, of_kind, rule
-from safestep.lint.sql import CHANGES, Unreadable, commands
+from safestep.lint.executed_code import executed_bodies
+from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.rules.rule import Violation, names, of_kind, rule
+from safestep.lint.sql import DATA_CHANGES, Unreadable, alter_commands
 
-HOLDING = (ObjectType.OBJECT_TYPE, ObjectType.OBJECT_DOMAIN, ObjectType.OBJECT_EXTENSION, ObjectType.OBJECT_SCHEMA)
+USED_BY_COLUMNS = (
+    ObjectType.OBJECT_TYPE,
+    ObjectType.OBJECT_DOMAIN,
+    ObjectType.OBJECT_EXTENSION,
+    ObjectType.OBJECT_SCHEMA,
+)
 
 
 @rule("hidden-ddl")
-def hidden_ddl(reading: Reading) -> Iterator[Hit]:
-    for step in reading.steps:
-        for body in bodies(step.statement, step.before):
+def hidden_ddl(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        for body in executed_bodies(statement, statement.before):
             try:
-                parts = body.parts()
+                inner = body.statements()
             except Unreadable as error:
-                yield step, f"What {body.name} does can't be read: {error}"
+                yield statement, f"What {body.name} does can't be read: {error}"
                 continue
-            for text, node in parts:
+            for text, node in inner:
                 if node is None:
-                    yield step, f"What {text} runs can't be seen before it runs."
-                elif type(node).__name__ not in (*CHANGES, "SelectStmt", "CallStmt"):
-                    yield step, f"{text} hides in {body.name}."
+                    yield statement, f"The SQL that {text} makes can't be known before it runs."
+                elif type(node).__name__ not in (*DATA_CHANGES, "SelectStmt", "CallStmt"):
+                    yield statement, f"{text} is hidden in {body.name}."
 
 
 @rule("destructive-not-marked")
-def destructive_not_marked(reading: Reading) -> Iterator[Hit]:
-    for step in of_kind(reading, "DropStmt", "AlterTableStmt"):
-        if what := _destroyed(step):
-            yield step, f"What was in {what} is gone, and nobody is asked before."
+def destructive_not_marked(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "DropStmt", "AlterTableStmt"):
+        if what := _destroyed(statement):
+            yield statement, f"What was in {what} is lost, and nobody is asked before."
 
 
-def _destroyed(step: Step) -> str:
-    """What the statement drops with its data; other objects take columns along only with CASCADE."""
-    if step.statement.kind == "AlterTableStmt":
-        return ", ".join(command.name for what, command, _ in commands(step.node) if what == "DropColumn")
-    if step.node.remove_type == ObjectType.OBJECT_TABLE:
-        return names(step.hot(targets(step.statement, step.before)))
-    cascades = step.node.behavior == DropBehavior.DROP_CASCADE
-    return "the columns that depend on it" if cascades and step.node.remove_type in HOLDING else ""
+def _destroyed(statement: LintedStatement) -> str:
+    """What the statement drops with its data. Objects other than tables take columns with them only with CASCADE."""
+    if statement.kind == "AlterTableStmt":
+        return ", ".join(command.name for what, command, _ in alter_commands(statement.node) if what == "DropColumn")
+    if statement.node.remove_type == ObjectType.OBJECT_TABLE:
+        return names(statement.in_use(statement.target_tables))
+    cascades = statement.node.behavior == DropBehavior.DROP_CASCADE
+    return "the columns that depend on it" if cascades and statement.node.remove_type in USED_BY_COLUMNS else ""

@@ -1,19 +1,21 @@
-"""What a rule is: it yields the statements it objects to, and why."""
+"""What a rule is: it goes through a revision and yields the statements that violate it, each with a message."""
 
 import re
 from collections.abc import Callable, Iterator
 
-from safestep.lint.locks import attached, targets
-from safestep.lint.reading import Reading, Step
-from safestep.lint.sql import commands
+from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.locks import attached_partitions
+from safestep.lint.sql import alter_commands
 
-type Hit = tuple[Step, str]
-type Rule = Callable[[Reading], Iterator[Hit]]
+type Violation = tuple[LintedStatement, str]
+type Rule = Callable[[LintedRevision], Iterator[Violation]]
 
 RULES: dict[str, Rule] = {}
 
 
 def rule(name: str) -> Callable[[Rule], Rule]:
+    """Registers the decorated function as the rule of this name."""
+
     def register(check: Rule) -> Rule:
         RULES[name] = check
         return check
@@ -22,21 +24,23 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 def names(tables: list[str]) -> str:
+    """The tables for a message, without the schema `public`."""
     return ", ".join(re.sub(r"^public\.", "", name) for name in sorted(tables))
 
 
-def by_hand(reading: Reading) -> Iterator[Step]:
-    """Those that no safe step wrote."""
-    return (step for step in reading.steps if not step.statement.by_safe_step)
+def by_hand(revision: LintedRevision) -> Iterator[LintedStatement]:
+    """The statements that no safe step wrote."""
+    return (statement for statement in revision.statements if not statement.by_safe_step)
 
 
-def of_kind(reading: Reading, *kinds: str) -> Iterator[Step]:
-    return (step for step in reading.steps if step.statement.kind in kinds)
+def of_kind(revision: LintedRevision, *kinds: str) -> Iterator[LintedStatement]:
+    """The statements whose nodes have one of these names in PostgreSQL's source."""
+    return (statement for statement in revision.statements if statement.kind in kinds)
 
 
-def altering(reading: Reading, *parts: str) -> Iterator[Step]:
-    """ALTER TABLE on a table in use with one of these parts."""
-    for step in of_kind(reading, "AlterTableStmt"):
-        about = [*targets(step.statement, step.before), *attached(step.statement)]
-        if step.hot(about) and any(what in parts for what, _, _ in commands(step.node)):
-            yield step
+def altering(revision: LintedRevision, *subtypes: str) -> Iterator[LintedStatement]:
+    """Each ALTER TABLE of a table in use that has a command of one of these subtypes."""
+    for statement in of_kind(revision, "AlterTableStmt"):
+        about = [*statement.target_tables, *attached_partitions(statement)]
+        if statement.in_use(about) and any(subtype in subtypes for subtype, _, _ in alter_commands(statement.node)):
+            yield statement

@@ -2,39 +2,39 @@
 
 from collections.abc import Iterator
 
-from safestep.lint.partitions import lacks
-from safestep.lint.reading import Reading
-from safestep.lint.rules.rule import Hit, altering, names, of_kind, rule
-from safestep.lint.sql import commands, full_name
+from safestep.lint.linted_revision import LintedRevision
+from safestep.lint.partitions import scan_reason
+from safestep.lint.rules.rule import Violation, altering, names, of_kind, rule
+from safestep.lint.sql import alter_commands, relation_name
 
 
 @rule("attach-partition-scans")
-def attach_partition_scans(reading: Reading) -> Iterator[Hit]:
-    for step in altering(reading, "AttachPartition"):
-        parent = step.before.table(full_name(step.node.relation))
-        # An index that becomes part of another has no bounds, and nothing to read.
-        for part in [part for _, _, part in commands(step.node) if part.HasField("bound")]:
-            name = full_name(part.name)
-            missing = lacks(step.before.table(name), parent, part.bound)
-            if missing and step.hot([name]):
-                yield step, f"Every row of {names([name])} is read, for {missing}."
+def attach_partition_scans(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "AttachPartition"):
+        parent = statement.before.table(relation_name(statement.node.relation))
+        # ALTER INDEX … ATTACH PARTITION has no bounds, and reads no rows.
+        for part in [part for _, _, part in alter_commands(statement.node) if part.HasField("bound")]:
+            name = relation_name(part.name)
+            reason = scan_reason(statement.before.table(name), parent, part.bound)
+            if reason and statement.in_use([name]):
+                yield statement, f"Every row of {names([name])} is read, because {reason}."
 
 
 @rule("set-tablespace")
-def set_tablespace(reading: Reading) -> Iterator[Hit]:
-    for step in altering(reading, "SetTableSpace"):
-        yield step, "The files are copied to the other tablespace under the strongest lock."
-    for step in of_kind(reading, "AlterTableMoveAllStmt"):
-        yield step, "Every table of the tablespace is locked and copied."
+def set_tablespace(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "SetTableSpace"):
+        yield statement, "The files are copied to the other tablespace under the strongest lock."
+    for statement in of_kind(revision, "AlterTableMoveAllStmt"):
+        yield statement, "Every table of the tablespace is locked and copied."
 
 
 @rule("set-logged")
-def set_logged(reading: Reading) -> Iterator[Hit]:
-    for step in altering(reading, "SetLogged", "SetUnLogged"):
-        yield step, "The table is written anew under the strongest lock, and an unlogged one is empty after a crash."
+def set_logged(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "SetLogged", "SetUnLogged"):
+        yield statement, "The table is rewritten under the strongest lock, and an unlogged one is empty after a crash."
 
 
 @rule("set-access-method")
-def set_access_method(reading: Reading) -> Iterator[Hit]:
-    for step in altering(reading, "SetAccessMethod"):
-        yield step, "The table is written anew in the other form under the strongest lock."
+def set_access_method(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "SetAccessMethod"):
+        yield statement, "The table is rewritten in the other form under the strongest lock."

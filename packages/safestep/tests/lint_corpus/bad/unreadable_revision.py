@@ -7,6 +7,6 @@ phase = "expand"
 
 def upgrade() -> None:
     op.execute("SELECT 1")
-    from app.db.models import Article  # which has been renamed since
+    from shop.models import Article  # which has been renamed since
 
     op.bulk_insert(Article.__table__, [])

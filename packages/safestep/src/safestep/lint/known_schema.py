@@ -1,4 +1,4 @@
-"""What is known of the tables from the revisions before, and what a statement adds to that."""
+"""What the revisions up to a statement say about the database's tables, types and functions."""
 
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
@@ -7,86 +7,100 @@ from typing import Any
 
 from postgast.pg_query_pb2 import ConstrType, ObjectType
 
-from safestep.lint.domains import Types
-from safestep.lint.sql import Statement, columns_in, commands, conjuncts, dotted, find, full_name, not_null, type_of
+from safestep.lint.known_types import KnownTypes
+from safestep.lint.sql import (
+    Statement,
+    alter_commands,
+    column_names,
+    conjuncts,
+    find_nodes,
+    not_null_column,
+    qualified_name,
+    relation_name,
+    type_of,
+)
 
 KEYS = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_UNIQUE)
 NEVER_NULL = (ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_IDENTITY)
 
 
 @dataclass
-class Check:
+class KnownCheck:
+    """A CHECK constraint; `valid` says whether existing rows were checked as well."""
+
     expression: Any
     valid: bool
 
     @property
     def columns(self) -> set[str]:
-        return columns_in(self.expression)
+        return column_names(self.expression)
 
 
 @dataclass
-class Table:
+class KnownTable:
     columns: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    """Each column's type, and the type's modifiers."""
     indexes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Each index's columns, in order."""
     unique: set[str] = field(default_factory=set)
-    """Those indexes that no two rows share a value in."""
-    checks: dict[str, Check] = field(default_factory=dict)
+    """The indexes that are unique."""
+    checks: dict[str, KnownCheck] = field(default_factory=dict)
     not_null: set[str] = field(default_factory=set)
     partition_key: set[str] = field(default_factory=set)
-    """Empty for one that is an expression, or isn't known."""
+    """Empty when the table isn't partitioned, and when the key is an expression or isn't known."""
     virtual: set[str] = field(default_factory=set)
     """Generated columns that aren't stored."""
 
     @property
     def keys(self) -> list[set[str]]:
-        """The columns whose values stand for one row."""
+        """The sets of columns whose values identify a row."""
         return [set(columns) for name, columns in self.indexes.items() if name in self.unique]
 
     @property
-    def proven(self) -> list[Any]:
-        """The conditions that hold for every row, by checks that are valid."""
+    def proven_conditions(self) -> list[Any]:
+        """The conditions that hold for every row, because a valid check says so."""
         return [part for check in self.checks.values() if check.valid for part in conjuncts(check.expression)]
 
     @property
     def never_null(self) -> set[str]:
-        """The columns of which PostgreSQL knows that without a look at the rows."""
-        return self.not_null | {column for part in self.proven if (column := not_null(part))}
+        """The columns of which PostgreSQL knows, without reading the rows, that none is NULL."""
+        return self.not_null | {column for part in self.proven_conditions if (column := not_null_column(part))}
 
 
-class Schema:
-    """Tables, types and functions by full name. Incomplete where a revision makes something that can't be read."""
+class KnownSchema:
+    """Tables, types and functions by qualified name. Incomplete where lint can't read what a revision does."""
 
-    def __init__(self, parents: Iterable["Schema"] = ()) -> None:
+    def __init__(self, parents: Iterable["KnownSchema"] = ()) -> None:
         known = list(parents)
-        self.tables: dict[str, Table] = {}
-        self.types: Types = Types(parent.types for parent in known)
+        self.tables: dict[str, KnownTable] = {}
+        self.types: KnownTypes = KnownTypes(parent.types for parent in known)
         self.functions: dict[str, Statement] = {}
         for parent in known:
             self.tables |= parent.tables
             self.functions |= parent.functions
 
-    def table(self, name: str) -> Table:
-        """Empty when no revision is seen to create it."""
-        return self.tables.get(name, Table())
+    def table(self, name: str) -> KnownTable:
+        """Without columns when no revision creates it."""
+        return self.tables.get(name, KnownTable())
 
-    def after(self, statement: Statement) -> "Schema":
-        """Another schema; this one stays as it is."""
-        schema = Schema([self])
+    def after(self, statement: Statement) -> "KnownSchema":
+        """What is known after the statement; this object doesn't change."""
+        schema = KnownSchema([self])
         schema.types = self.types.after(statement)
         schema._apply(statement)
         return schema
 
-    def _mutable(self, name: str) -> Table:
-        """A copy in the place of the table that other schemas share."""
+    def _copied(self, name: str) -> KnownTable:
+        """Puts a copy in the place of the table, which other objects share; returns the copy."""
         table = self.tables[name] = deepcopy(self.table(name))
         return table
 
-    def owner(self, index: str) -> str | None:
+    def table_of_index(self, index: str) -> str | None:
         """The table that an index belongs to, if known."""
         name = index.rpartition(".")[2]
         return next((table for table, known in self.tables.items() if name in known.indexes), None)
 
-    def indexed(self, table: str, columns: Iterable[str]) -> bool:
+    def has_index_on(self, table: str, columns: Iterable[str]) -> bool:
         """Whether an index starts with these columns, in any order."""
         wanted = set(columns)
         return any(set(index[: len(wanted)]) == wanted for index in self.table(table).indexes.values())
@@ -97,11 +111,11 @@ class Schema:
             case "CreateStmt":
                 self._create(node)
             case "AlterTableStmt":
-                for what, command, definition in commands(node):
-                    self._alter(self._mutable(full_name(node.relation)), what, command, definition)
+                for what, command, definition in alter_commands(node):
+                    self._alter(self._copied(relation_name(node.relation)), what, command, definition)
             case "IndexStmt":
                 if index_columns := _index_columns(node):
-                    table = self._mutable(full_name(node.relation))
+                    table = self._copied(relation_name(node.relation))
                     table.indexes[node.idxname] = index_columns
                     table.unique = table.unique - {node.idxname} | ({node.idxname} if node.unique else set())
             case "DropStmt":
@@ -109,10 +123,10 @@ class Schema:
             case "RenameStmt":
                 self._rename(node)
             case "CreateFunctionStmt":
-                self.functions[dotted(node.funcname)] = statement
+                self.functions[qualified_name(node.funcname)] = statement
 
     def _create(self, node: Any) -> None:
-        table = self.tables[full_name(node.relation)] = Table()
+        table = self.tables[relation_name(node.relation)] = KnownTable()
         for element in node.table_elts:
             if element.HasField("column_def"):
                 _add_column(table, element.column_def)
@@ -120,7 +134,7 @@ class Schema:
                 _add_constraint(table, element.constraint)
         table.partition_key = {part.partition_elem.name for part in node.partspec.part_params} - {""}
 
-    def _alter(self, table: Table, what: str, command: Any, definition: Any) -> None:
+    def _alter(self, table: KnownTable, what: str, command: Any, definition: Any) -> None:
         match what:
             case "AddColumn":
                 _add_column(table, definition)
@@ -141,26 +155,26 @@ class Schema:
                 table.indexes.pop(command.name, None)
 
     def _drop(self, node: Any) -> None:
-        for name in dropped(node, ObjectType.OBJECT_TABLE):
+        for name in dropped_names(node, ObjectType.OBJECT_TABLE):
             self.tables.pop(name, None)
-        for name in dropped(node, ObjectType.OBJECT_INDEX):
-            if owner := self.owner(name):
-                del self._mutable(owner).indexes[name.rpartition(".")[2]]
+        for name in dropped_names(node, ObjectType.OBJECT_INDEX):
+            if owner := self.table_of_index(name):
+                del self._copied(owner).indexes[name.rpartition(".")[2]]
 
     def _rename(self, node: Any) -> None:
         if node.rename_type == ObjectType.OBJECT_TABLE:
-            table = self.tables.pop(full_name(node.relation), None) or Table()
+            table = self.tables.pop(relation_name(node.relation), None) or KnownTable()
             self.tables[f"{node.relation.schemaname or 'public'}.{node.newname}"] = table
         elif node.rename_type == ObjectType.OBJECT_COLUMN:
-            table = self._mutable(full_name(node.relation))
+            table = self._copied(relation_name(node.relation))
             table.columns[node.newname] = table.columns.pop(node.subname, ("", ()))
             if node.subname in table.not_null:
                 table.not_null ^= {node.subname, node.newname}
 
 
-def dropped(node: Any, kind: ObjectType.ValueType) -> list[str]:
-    """The names that a DROP of this kind of object lists."""
-    return [dotted(part.list.items) for part in node.objects] if node.remove_type == kind else []
+def dropped_names(node: Any, kind: ObjectType.ValueType) -> list[str]:
+    """The names in a DROP of this kind of object; none for another statement's kind."""
+    return [qualified_name(part.list.items) for part in node.objects] if node.remove_type == kind else []
 
 
 def constraints_of(column: Any) -> Iterator[Any]:
@@ -168,33 +182,33 @@ def constraints_of(column: Any) -> Iterator[Any]:
 
 
 def foreign_keys(statement: Statement) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Each one that the statement adds: its table, its columns, and the table that it refers to."""
+    """Each foreign key that the statement adds: its table, its columns, and the table that it refers to."""
     if statement.kind not in ("CreateStmt", "AlterTableStmt"):
         return
-    table = full_name(statement.node.relation)
-    for column in find(statement.node, "ColumnDef"):
+    table = relation_name(statement.node.relation)
+    for column in find_nodes(statement.node, "ColumnDef"):
         for constraint in constraints_of(column):
             if constraint.contype == ConstrType.CONSTR_FOREIGN:
-                yield table, (column.colname,), full_name(constraint.pktable)
-    for constraint in find(statement.node, "Constraint"):
+                yield table, (column.colname,), relation_name(constraint.pktable)
+    for constraint in find_nodes(statement.node, "Constraint"):
         if constraint.contype == ConstrType.CONSTR_FOREIGN and constraint.fk_attrs:
-            yield table, tuple(part.string.sval for part in constraint.fk_attrs), full_name(constraint.pktable)
+            yield table, tuple(part.string.sval for part in constraint.fk_attrs), relation_name(constraint.pktable)
 
 
-def _add_column(table: Table, column: Any) -> None:
+def _add_column(table: KnownTable, column: Any) -> None:
     table.columns[column.colname] = type_of(column)
     for constraint in constraints_of(column):
         _add_constraint(table, constraint, column.colname)
 
 
-def _add_constraint(table: Table, constraint: Any, column: str | None = None) -> None:
+def _add_constraint(table: KnownTable, constraint: Any, column: str | None = None) -> None:
     name = constraint.conname or f"unnamed {len(table.checks) + len(table.indexes)}"
     columns = (column,) if column else tuple(key.string.sval for key in constraint.keys)
     if constraint.contype in KEYS and not constraint.indexname:
         table.indexes[name] = columns
         table.unique.add(name)
     elif constraint.contype == ConstrType.CONSTR_CHECK:
-        table.checks[name] = Check(constraint.raw_expr, not constraint.skip_validation)
+        table.checks[name] = KnownCheck(constraint.raw_expr, not constraint.skip_validation)
     elif constraint.contype == ConstrType.CONSTR_GENERATED and constraint.generated_kind == "v":
         table.virtual |= {*columns}
     if constraint.contype in NEVER_NULL and not constraint.skip_validation:
@@ -202,9 +216,9 @@ def _add_constraint(table: Table, constraint: Any, column: str | None = None) ->
 
 
 def _index_columns(node: Any) -> tuple[str, ...]:
-    """Nothing for an index that can't serve a foreign key: of another kind, or of some rows only."""
+    """None for an index that can't serve a foreign key: of another access method, or a partial one."""
     columns = tuple(part.index_elem.name for part in node.index_params)
     if node.access_method not in ("", "btree", "hash"):
         return ()
-    partial = node.HasField("where_clause") and not_null(node.where_clause) not in columns
+    partial = node.HasField("where_clause") and not_null_column(node.where_clause) not in columns
     return () if partial else columns

@@ -1,0 +1,69 @@
+"""A revision's statements in order, each with what is known of the database before it runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from safestep.lint.executed_code import inner_statements
+from safestep.lint.known_schema import KnownSchema
+from safestep.lint.locks import tables_blocked_by, target_tables
+from safestep.lint.sql import Statement, relation_name
+from safestep.lint.timeouts import LockTimeout
+
+TABLE_CREATIONS = ("CreateStmt", "CreateTableAsStmt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LintedStatement(Statement):
+    before: KnownSchema
+    """What is known of the database right before the statement."""
+    new_tables: frozenset[str]
+    """Tables that this revision has created so far: nobody else uses them yet, so no lock on them hurts."""
+    has_lock_timeout: bool
+    """Whether the statement's wait for a lock is bounded."""
+
+    @property
+    def target_tables(self) -> list[str]:
+        """The tables that a DDL statement changes; none when it changes something else."""
+        return target_tables(self, self.before)
+
+    @property
+    def blocked_tables(self) -> list[str]:
+        """The tables in use whose reads or writes the statement blocks."""
+        return self.in_use(tables_blocked_by(self, self.before))
+
+    def in_use(self, tables: Iterable[str]) -> list[str]:
+        """Those of the tables that others may use while the revision runs."""
+        return [name for name in dict.fromkeys(tables) if name not in self.new_tables]
+
+
+@dataclass(frozen=True)
+class LintedRevision:
+    run: list[LintedStatement]
+    """What runs, in order, with the statements that Alembic and env.py add, such as BEGIN and COMMIT."""
+    statements: list[LintedStatement]
+    """The revision's own, and those that are executed inside of them."""
+    after: KnownSchema
+
+
+def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevision:
+    """Goes through the statements of a revision's run, and through those that they execute, in order."""
+    run: list[LintedStatement] = []
+    own: list[LintedStatement] = []
+    new_tables, timeout = frozenset[str](), LockTimeout()
+    for written in statements:
+        for statement in [written, *inner_statements(written, before)]:
+            if statement.kind in TABLE_CREATIONS:
+                new_tables |= {relation_name(_created_relation(statement.node))}
+            linted = LintedStatement(
+                **vars(statement), before=before, new_tables=new_tables, has_lock_timeout=timeout.is_set
+            )
+            run += [linted] if statement is written else []
+            own += [linted] if statement.line is not None else []
+            timeout.apply(statement)
+            before = before.after(statement)
+    return LintedRevision(run, own, before)
+
+
+def _created_relation(node: Any) -> Any:
+    return node.into.rel if type(node).__name__ == "CreateTableAsStmt" else node.relation
