@@ -12,11 +12,10 @@ from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
 from app.api.deps import Write
+from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.database import count, idle_transactions
 from tests.support.factories import UserFactory
-
-USERS = "/api/v1/users"
 
 
 async def test_of_a_thousand_concurrent_creations_of_one_email_one_succeeds(live_url: URL) -> None:

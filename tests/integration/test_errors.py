@@ -16,12 +16,12 @@ from app.api.errors import TITLES
 from app.core.errors import DomainError, UserNotFound
 from app.db.models import Post
 from app.main import create_app
-from tests.conftest import Save
+from tests.resources.posts import POSTS
 from tests.support.application import client_of, make_settings, running
+from tests.support.callers import Save
 from tests.support.factories import UserFactory
 from tests.support.loglines import logged
 
-POSTS = "/api/v1/posts"
 JSON = {"Content-Type": "application/json"}
 
 EMAIL = "canary.ada@example.com"

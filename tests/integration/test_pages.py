@@ -10,11 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.models import User
-from tests.conftest import Save
-from tests.support.accounts import AUTH, configure, hashed
+from tests.support.accounts import AUTH, USERS, configure, hashed
+from tests.support.callers import Save
 from tests.support.factories import UserFactory
 from tests.support.mailbox import mailbox
-from tests.support.world import USERS
 
 PAGES = ["/verify-email", "/set-password"]
 

@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.api.deps import get_resources
 from app.core.security import Passwords
 from app.db.models import User
-from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,
     PASSWORD,
+    USERS,
     Tokens,
     configure,
     hashed,
@@ -32,14 +32,13 @@ from tests.support.accounts import (
     tokens_of,
     told,
 )
-from tests.support.application import client_of, make_settings, running
-from tests.support.callers import header
+from tests.support.application import client_of, make_settings, running, storing
+from tests.support.callers import Save, header
 from tests.support.database import ask, plain
 from tests.support.factories import UserFactory
 from tests.support.mailbox import Mailbox, mailbox
 from tests.support.waiting import until_blocked
 
-USERS = "/api/v1/users"
 RESET = f"{AUTH}/password/reset"
 VERIFY = f"{AUTH}/email/verify"
 NEW = "another quiet harbour"
@@ -51,13 +50,6 @@ async def box(app: FastAPI) -> AsyncIterator[Mailbox]:
     async with mailbox() as box:
         configure(app, smtp_url=box.url())
         yield box
-
-
-@pytest.fixture
-async def ada(save: Save, box: Mailbox) -> User:
-    user = UserFactory(email="ada@example.com", password_hash=hashed())
-    await save(user)
-    return user
 
 
 async def reset_token(client: httpx2.AsyncClient, box: Mailbox, user: User) -> str:
@@ -247,8 +239,7 @@ async def test_of_two_uses_of_a_link_at_once_one_wins(live_url: URL) -> None:
     passwords = [NEW, "a third quiet harbour"]
     async with mailbox() as box, running(live_url, smtp_url=box.url()) as app, client_of(app, headers={}) as client:
         ada = UserFactory(email="ada@example.com", password_hash=hashed())
-        async with app.state.database.transaction() as session:
-            session.add(ada)
+        await storing(app)(ada)
         token = await reset_token(client, box, ada)
         async with await psycopg.AsyncConnection.connect(plain(live_url)) as other:
             await other.execute("SELECT 1 FROM one_time_tokens FOR UPDATE")
@@ -426,8 +417,7 @@ async def test_hashing_leaves_the_event_loop_alone_is_bounded_and_holds_no_conne
     live_url: URL, concurrency: int
 ) -> None:
     async with running(live_url, password_concurrency=concurrency, rate_limits=True) as app:
-        async with app.state.database.transaction() as session:
-            session.add(UserFactory(email="ada@example.com", password_hash=hashed()))
+        await storing(app)(UserFactory(email="ada@example.com", password_hash=hashed()))
         passwords, gate = gated(app)
         emails = ["ada@example.com", "unknown@example.com"] * 4
         async with client_of(app, headers={}) as client:
@@ -438,7 +428,7 @@ async def test_hashing_leaves_the_event_loop_alone_is_bounded_and_holds_no_conne
             await until_waiting(passwords, concurrency, len(emails) + 1 - concurrency)
 
             held = [engine.pool.checkedout() for engine in app.state.database.engines]
-            meanwhile = await client.get("/api/v1/posts")
+            meanwhile = await client.get(USERS)
             gate.opened.set()
             statuses = [response.status_code for response in await asyncio.gather(*signing_in)]
 
@@ -454,8 +444,7 @@ async def test_hashing_leaves_the_event_loop_alone_is_bounded_and_holds_no_conne
 async def test_changing_and_setting_a_password_hold_no_connection_while_they_wait(live_url: URL) -> None:
     async with mailbox() as box, running(live_url, smtp_url=box.url()) as app, client_of(app, headers={}) as client:
         ada = UserFactory(email="ada@example.com", password_hash=hashed())
-        async with app.state.database.transaction() as session:
-            session.add(ada)
+        await storing(app)(ada)
         tokens, token = await tokens_of(client, ada.email), await reset_token(client, box, ada)
         passwords, gate = gated(app)
         changes = [
@@ -475,6 +464,7 @@ async def test_changing_and_setting_a_password_hold_no_connection_while_they_wai
 async def test_a_token_that_is_not_valid_has_nothing_hashed(
     app: FastAPI, visitor: httpx2.AsyncClient, ada: User
 ) -> None:
+    configure(app)
     passwords = app.dependency_overrides[get_resources]().passwords
     gate = Gate(passwords._hasher)
     passwords._hasher = gate
@@ -487,8 +477,7 @@ async def test_a_token_that_is_not_valid_has_nothing_hashed(
 
 async def test_a_sign_in_that_is_given_up_while_it_waits_makes_room_for_the_next(live_url: URL) -> None:
     async with running(live_url) as app, client_of(app, headers={}) as client:
-        async with app.state.database.transaction() as session:
-            session.add(UserFactory(email="ada@example.com", password_hash=hashed()))
+        await storing(app)(UserFactory(email="ada@example.com", password_hash=hashed()))
         passwords, gate = gated(app)
         first, second = [asyncio.create_task(sign_in(client, "ada@example.com")) for _ in range(2)]
         await until_waiting(passwords, 1, 1)

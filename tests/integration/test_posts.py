@@ -13,11 +13,10 @@ import pytest
 from app.db.models import CoAuthorship, Post, User
 from app.db.session import Database
 from app.schemas.pages import Position
-from tests.conftest import Save
-from tests.support.factories import PostFactory, UserFactory
+from tests.resources.posts import POSTS, PostFactory
+from tests.support.callers import Save
+from tests.support.factories import UserFactory
 from tests.support.statements import recorded
-
-POSTS = "/api/v1/posts"
 
 
 @pytest.fixture

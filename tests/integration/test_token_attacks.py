@@ -17,10 +17,10 @@ from joserfc import jwk, jws
 
 from app.core.identity import Scope
 from app.db.models import User
-from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,
     ME,
+    USERS,
     Tokens,
     claims_of,
     configure,
@@ -31,7 +31,7 @@ from tests.support.accounts import (
     told,
 )
 from tests.support.application import SECRET
-from tests.support.callers import header, with_key
+from tests.support.callers import Callers, Save, header
 from tests.support.factories import UserFactory
 
 OTHER_SECRET = "another secret of more than 32 characters"
@@ -89,13 +89,6 @@ class _Lenient(jws.JWSRegistry):
 
 def _json(fields: dict[str, Any]) -> bytes:
     return json.dumps({name: value for name, value in fields.items() if value is not ...}).encode()
-
-
-@pytest.fixture
-async def ada(save: Save) -> User:
-    user = UserFactory(email="ada@example.com", password_hash=hashed())
-    await save(user)
-    return user
 
 
 @pytest.fixture
@@ -255,7 +248,7 @@ async def test_a_forged_token_is_refused(
 
 
 async def test_a_forged_token_is_refused_even_where_none_is_needed(visitor: httpx2.AsyncClient, forger: Forger) -> None:
-    response = await visitor.get("/api/v1/posts", headers=header(ATTACKS["none"](forger)))
+    response = await visitor.get(USERS, headers=header(ATTACKS["none"](forger)))
 
     assert response.status_code == 401
 
@@ -271,9 +264,9 @@ async def test_an_ended_session_of_somebody_else_is_no_way_in(visitor: httpx2.As
 
 
 async def test_a_credential_of_one_kind_does_not_pass_for_another(
-    visitor: httpx2.AsyncClient, tokens: Tokens, ada: User, save: Save
+    visitor: httpx2.AsyncClient, tokens: Tokens, ada: User, callers: Callers
 ) -> None:
-    key = (await with_key(save, ada, *Scope))["Authorization"].removeprefix("Bearer ")
+    key = (await callers.with_key(ada, *Scope))["Authorization"].removeprefix("Bearer ")
     access, spare = tokens["access_token"], tokens["refresh_token"]
     assert (await visitor.get(ME, headers=header(key))).status_code == 200
 

@@ -5,10 +5,10 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.conftest import Save
-from tests.support.factories import PostFactory, UserFactory
-
-USERS = "/api/v1/users"
+from tests.resources.posts import PostFactory
+from tests.support.accounts import USERS
+from tests.support.callers import Save
+from tests.support.factories import UserFactory
 
 
 @pytest.mark.parametrize("path", ["/api/v1/users/", "/api/v1/users"])

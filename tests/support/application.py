@@ -13,9 +13,11 @@ from starlette.types import ASGIApp
 from app.api.identity import Identities, bearer, get_optional_user
 from app.core.config import Settings, load_settings
 from app.core.identity import Caller
+from app.db.models import Base
 from app.db.session import Database
 from app.main import create_app
-from tests.support.callers import ADMIN, ADMIN_CREDENTIAL
+from tests.support.callers import ADMIN, ADMIN_CREDENTIAL, Save
+from tests.support.database import store
 
 SECRET = "a test secret of more than 32 characters"
 
@@ -47,6 +49,16 @@ async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncI
         yield app
     finally:
         await app.state.database.close()
+
+
+def storing(app: FastAPI) -> Save:
+    """Stores rows in transactions of the application's own: they are committed."""
+
+    async def save(*rows: Base) -> None:
+        async with app.state.database.transaction() as session:
+            await store(session, rows)
+
+    return save
 
 
 def admit_admin(app: FastAPI) -> None:
