@@ -20,6 +20,10 @@ from tests.support.callers import ADMIN, ADMIN_CREDENTIAL, Save
 from tests.support.database import store
 
 SECRET = "a test secret of more than 32 characters"
+PRODUCTION: dict[str, Any] = {
+    "environment": "production",
+    "secret_keys": {"one": "a production secret of more than 32 characters"},
+}
 
 
 def make_settings(url: URL | None = None, **values: Any) -> Settings:
@@ -36,6 +40,11 @@ def make_settings(url: URL | None = None, **values: Any) -> Settings:
         "password_memory_kib": 8,
     }
     return load_settings(_env_file=None, **(defaults | values))
+
+
+def offline(**settings: Any) -> FastAPI:
+    """An application without a database, for what is answered before one is asked."""
+    return create_app(make_settings(**settings))
 
 
 @asynccontextmanager
