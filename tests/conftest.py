@@ -10,7 +10,7 @@ os.environ["ENVIRONMENT"] = "test"
 # A run in the background ignores Ctrl-C, and the processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,31 +18,23 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Row, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from app.api.deps import get_db, get_reader, get_transactions
-from app.api.identity import get_optional_user
 from app.db.audit import AuditedSession
-from app.db.models import Base, User
+from app.db.models import Base
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
-from tests.support.accounts import hashed
 from tests.support.application import admit_admin, client_of, make_settings, running
-from tests.support.callers import Callers, Save
+from tests.support.callers import Save
 from tests.support.database import store
-from tests.support.factories import UserFactory
-from tests.support.resources import make_world
 from tests.support.revisions import Revisions
 from tests.support.server import Clone, Server
-from tests.support.world import World
 
 DRIVERS = ("asyncpg", "psycopg")
 TEMPLATE = pytest.StashKey[str]()
 SERVER = pytest.StashKey[Server]()
-
-type EventsOf = Callable[[httpx2.Response], Awaitable[Sequence[Row[Any]]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -152,38 +144,6 @@ async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def ada(save: Save) -> User:
-    """Somebody with a password, PASSWORD."""
-    user: User = UserFactory(email="ada@example.com", password_hash=hashed())
-    await save(user)
-    return user
-
-
-@pytest.fixture
-def callers(app: FastAPI, save: Save) -> Callers:
-    """Makes headers of users who signed in, or with an API key."""
-    return Callers(app, save)
-
-
-@pytest.fixture
-async def world(app: FastAPI, callers: Callers, save: Save) -> World:
-    """Somebody with a row of every kind, somebody else, an administrator; nobody is let in by an override."""
-    del app.dependency_overrides[get_optional_user]
-    return await make_world(World(save, callers))
-
-
-@pytest.fixture
-def events_of(connection: AsyncConnection) -> EventsOf:
-    """The audit rows of the request that was answered so, oldest first, straight from the table."""
-
-    async def events_of(response: httpx2.Response) -> Sequence[Row[Any]]:
-        statement = text("SELECT * FROM audit_events WHERE request_id = :request_id ORDER BY id")
-        return (await connection.execute(statement, {"request_id": response.headers["x-request-id"]})).all()
-
-    return events_of
-
-
-@pytest.fixture
 def revisions(tmp_path: Path) -> Revisions:
     """The project's revisions, to which the test adds its own."""
     return Revisions(tmp_path)
@@ -213,11 +173,4 @@ async def live_app(live_url: URL) -> AsyncIterator[FastAPI]:
 async def live_client(live_app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """An administrator; what is written stays."""
     async with client_of(live_app) as client:
-        yield client
-
-
-@pytest.fixture
-async def live_visitor(live_app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """Somebody unknown; what is written stays."""
-    async with client_of(live_app, headers={}) as client:
         yield client

@@ -14,14 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from app.core.identity import Scope
 from app.db.models import User
 from app.db.session import Database
-from tests.conftest import EventsOf
 from tests.support.accounts import AUTH, PASSWORD, USERS
 from tests.support.application import client_of
 from tests.support.callers import Save
 from tests.support.commands import postern
 from tests.support.database import ask, audit_log_of, count
 from tests.support.factories import UserFactory
-from tests.support.rows import every_row
+from tests.support.rows import EventsOf, every_row
 from tests.support.world import World
 
 

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.base import PRIVATE
 from app.db.models import Base
-from tests.conftest import EventsOf
 from tests.support.accounts import NEW_PASSWORD, PASSWORD
 from tests.support.resources import Route, changes, described, resolved, send
-from tests.support.rows import every_row
+from tests.support.rows import EventsOf, every_row
 from tests.support.world import World
 
 PERSONAL = {table: columns for resource in described().values() for table, columns in resource.tables.items()}

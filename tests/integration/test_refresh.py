@@ -25,18 +25,11 @@ from tests.support.accounts import (
     tokens_of,
     told,
 )
-from tests.support.application import SECRET, storing
+from tests.support.application import OTHER_SECRET, SECRET, storing
 from tests.support.callers import header
 from tests.support.database import ask, plain
 from tests.support.factories import UserFactory
 from tests.support.waiting import until_blocked
-
-OTHER_SECRET = "another secret of more than 32 characters"
-
-
-@pytest.fixture
-async def tokens(visitor: httpx2.AsyncClient, ada: User) -> Tokens:
-    return await tokens_of(visitor, ada.email)
 
 
 @pytest.fixture

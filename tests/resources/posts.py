@@ -1,20 +1,36 @@
 """Posts."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import factory
 from uuid_utils.compat import uuid7
 
 from app.core.identity import Scope
-from app.db.models import Base, Post
+from app.db.models import Base, Post, User
 from tests.support.accounts import API
 from tests.support.factories import UserFactory
-from tests.support.resources import Case, Field, Resource, Route
+from tests.support.resources import Case, Field, Many, Resource, Route
 from tests.support.world import World
 
 POSTS = f"{API}/posts"
 POST = f"{POSTS}/{{post_id}}"
 DRAFT = f"{POSTS}/{{draft_id}}"
+MANY_AUTHORS = """
+INSERT INTO users (id, name) SELECT lpad(to_hex(n), 32, '0')::uuid, 'Author ' || n FROM generate_series(1, 20) n
+"""
+MANY_POSTS = """
+INSERT INTO posts (id, author_id, title, body, created_at, published_at)
+SELECT lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(1 + n % 40 / 2), 32, '0')::uuid, 'Post ' || n, '', moment,
+    CASE WHEN n % 2 = 0 THEN moment END
+FROM generate_series(1, 8000) n, LATERAL (SELECT timestamptz '2020-01-01' + n / 7 * interval '1 minute' AS moment) m
+"""
+LISTS = tuple(
+    {"status": status, **of_author}
+    for status in ("published", "draft")
+    for of_author in ({}, {"author_id": str(UUID(int=1))})
+)
 
 
 class PostFactory(factory.Factory):
@@ -32,10 +48,21 @@ class PostFactory(factory.Factory):
     co_authorships = factory.LazyFunction(list)
 
 
+def draft(**values: Any) -> Post:
+    """One that isn't published."""
+    post: Post = PostFactory(published_at=None, **values)
+    return post
+
+
+def written_by(author: User, **values: Any) -> dict[str, Any]:
+    """The body of a request that creates one."""
+    return {"author_id": str(author.id), "title": "Notes", "body": "Some *text*.", **values}
+
+
 def rows(world: World) -> list[Base]:
-    post, draft = PostFactory(author=world.owner), PostFactory(author=world.owner, published_at=None)
-    world.ids |= {"post_id": str(post.id), "draft_id": str(draft.id)}
-    return [post, draft]
+    post, hidden = PostFactory(author=world.owner), draft(author=world.owner)
+    world.ids |= {"post_id": str(post.id), "draft_id": str(hidden.id)}
+    return [post, hidden]
 
 
 def for_another(world: World) -> str:
@@ -80,6 +107,7 @@ RESOURCE = Resource(
             answers={200: "anon other owner admin key+ a-key a-key+", 403: "key", 401: "gone"},
             scope=Scope.POSTS_READ,
             query=frozenset({"limit", "cursor", "status", "author_id"}),
+            many=Many("posts", (MANY_AUTHORS, MANY_POSTS), LISTS),
             cases=(
                 Case(
                     "drafts",

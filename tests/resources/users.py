@@ -7,7 +7,7 @@ import httpx2
 from app.core.identity import Scope
 from app.db.models import Base
 from tests.support.accounts import NEW_PASSWORD, PASSWORD, USERS, sign_in
-from tests.support.resources import Case, Field, Resource, Route
+from tests.support.resources import Case, Field, Many, Resource, Route
 from tests.support.world import World
 
 USER = f"{USERS}/{{user_id}}"
@@ -15,6 +15,11 @@ USER = f"{USERS}/{{user_id}}"
 READ: Mapping[int, str] = {200: "anon other owner admin key+ a-key a-key+", 403: "key", 401: "gone"}
 SEE = "owner admin key+ a-key+"
 NEW = "new@example.com"
+MANY = """
+INSERT INTO users (id, name, created_at)
+SELECT lpad(to_hex(n), 32, '0')::uuid, 'Author ' || n, timestamptz '2020-01-01' + n * interval '1 minute'
+FROM generate_series(1, 2000) n
+"""
 
 
 async def password_signs_in(client: httpx2.AsyncClient, _world: World) -> None:
@@ -50,6 +55,7 @@ RESOURCE = Resource(
             shows_address_to=SEE,
             scope=Scope.USERS_READ,
             query=frozenset({"limit", "cursor"}),
+            many=Many("users", (MANY,)),
         ),
         Route(
             "GET",

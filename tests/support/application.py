@@ -20,6 +20,7 @@ from tests.support.callers import ADMIN, ADMIN_CREDENTIAL, Save
 from tests.support.database import store
 
 SECRET = "a test secret of more than 32 characters"
+OTHER_SECRET = "another secret of more than 32 characters"
 PRODUCTION: dict[str, Any] = {
     "environment": "production",
     "secret_keys": {"one": "a production secret of more than 32 characters"},

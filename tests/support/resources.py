@@ -71,6 +71,15 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Many:
+    """Thousands of rows, and the queries of their list: the last page of each must cost what the first does."""
+
+    table: str
+    statements: tuple[str, ...]
+    queries: tuple[Values, ...] = ({},)
+
+
+@dataclass(frozen=True)
 class Route:
     """A route, with a request that is good when the owner sends it."""
 
@@ -91,6 +100,8 @@ class Route:
     """Columns that a change may touch besides those of the fields it takes."""
     query: frozenset[str] = frozenset()
     """Every query parameter."""
+    many: Many | None = None
+    """To be stated for every list in pages."""
     records: tuple[str, ...] | None = None
     """What the audit log says when the owner sends the good request, oldest first; to be stated for every change."""
     ends_account: bool = False

@@ -1,13 +1,16 @@
 """Everything that is stored, as JSON."""
 
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from sqlalchemy import text
+import httpx2
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.models import Base
 
+type EventsOf = Callable[[httpx2.Response], Awaitable[Sequence[Row[Any]]]]
 type Rows = dict[str, dict[str, Any]]
 """What identifies a row -> its columns; an identity starts with the table's name."""
 

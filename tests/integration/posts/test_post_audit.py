@@ -8,11 +8,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.db.models import CoAuthorship, Post, User
-from tests.conftest import EventsOf
 from tests.resources.posts import POSTS, PostFactory
 from tests.support.accounts import USERS
 from tests.support.callers import Save
 from tests.support.factories import UserFactory
+from tests.support.rows import EventsOf
 from tests.support.world import World
 
 
