@@ -4,9 +4,10 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.resources.posts import PostFactory
-from tests.support.accounts import USERS
+from tests.support.accounts import PASSWORD, USERS
 from tests.support.callers import Save
 from tests.support.factories import UserFactory
 
@@ -69,16 +70,26 @@ async def test_a_required_field_cannot_become_null(client: httpx2.AsyncClient, s
     assert response.status_code == 422
 
 
-async def test_deleting_a_user_deletes_their_posts(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
-    await save(post)
+async def test_a_deleted_user_is_gone(client: httpx2.AsyncClient, save: Save) -> None:
+    user = UserFactory()
+    await save(user)
 
-    response = await client.delete(f"{USERS}/{post.author.id}")
+    response = await client.delete(f"{USERS}/{user.id}")
 
-    assert response.status_code == 204
-    assert response.content == b""
-    assert (await client.get(f"{USERS}/{post.author.id}")).status_code == 404
-    assert (await client.get(f"/api/v1/posts/{post.id}")).status_code == 404
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await client.get(f"{USERS}/{user.id}")).status_code == 404
+
+
+async def test_somebody_who_registers_gets_an_ordinary_account_that_isnt_confirmed(
+    visitor: httpx2.AsyncClient, connection: AsyncConnection
+) -> None:
+    everything = {"email": "ada@example.com", "name": "Ada", "is_active": True, "password": PASSWORD}
+
+    created = await visitor.post(USERS, json=everything)
+
+    assert created.status_code == 201
+    stored = await connection.execute(text("SELECT is_admin, email_verified_at, is_active FROM users"))
+    assert [tuple(row) for row in stored] == [(False, None, True)]
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])

@@ -7,6 +7,7 @@ import pytest
 
 from app.db.models import User
 from tests.resources.posts import POSTS, PostFactory, written_by
+from tests.support.answers import assert_problem
 from tests.support.callers import Save
 
 
@@ -148,3 +149,15 @@ async def test_many_posts_can_do_without_a_slug(client: httpx2.AsyncClient, auth
 
     assert [response.status_code for response in responses] == [201, 201]
     assert [response.json()["slug"] for response in responses] == [None, None]
+
+
+@pytest.mark.parametrize("text", ["nul \\u0000", "half a pair \\ud800", "\\udfff"])
+@pytest.mark.parametrize("field", ["title", "body", "slug"])
+async def test_text_that_cannot_be_stored_is_a_422(client: httpx2.AsyncClient, field: str, text: str) -> None:
+    values = {"title": '"t"', "body": '"b"', field: f'"{text}"'}
+    content = "{" + ", ".join(f'"{name}": {value}' for name, value in values.items()) + "}"
+
+    response = await client.post(POSTS, content=content, headers={"Content-Type": "application/json"})
+
+    assert_problem(response, 422, "validation_failed")
+    assert [fault["loc"] for fault in response.json()["errors"]] == [["body", field]]
