@@ -14,17 +14,17 @@ from app.db.models import User
 from tests.support.accounts import Tokens, configure, hashed, tokens_of
 from tests.support.application import client_of
 from tests.support.callers import Callers, Headers, Save
-from tests.support.factories import UserFactory
 from tests.support.mailbox import Mailbox, mailbox
 from tests.support.resources import make_world
 from tests.support.rows import EventsOf
+from tests.support.users import new_user
 from tests.support.world import World
 
 
 @pytest.fixture
 async def ada(save: Save) -> User:
     """Somebody with a password, PASSWORD."""
-    user: User = UserFactory(email="ada@example.com", password_hash=hashed())
+    user = new_user(email="ada@example.com", password_hash=hashed())
     await save(user)
     return user
 

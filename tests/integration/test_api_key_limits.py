@@ -19,9 +19,9 @@ from tests.support.accounts import ME, USERS, hashed, tokens_of
 from tests.support.application import client_of, storing
 from tests.support.callers import Callers, Headers, Save, header
 from tests.support.database import ask, plain
-from tests.support.factories import UserFactory
 from tests.support.keys import KEYS, made, set_key
 from tests.support.statements import recorded
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
 
 
@@ -46,7 +46,7 @@ async def test_nobody_holds_more_than_a_hundred_keys(
 
 async def test_of_two_keys_at_once_only_one_is_the_hundredth(live_app: FastAPI, live_url: URL) -> None:
     async with client_of(live_app, headers={}) as visitor:
-        ada = UserFactory(email="ada@example.com", password_hash=hashed())
+        ada = new_user(email="ada@example.com", password_hash=hashed())
         await storing(live_app)(ada)
         owner = header((await tokens_of(visitor, ada.email))["access_token"])
         ask(
@@ -113,7 +113,7 @@ async def test_requests_at_once_by_a_key_unused_for_long_write_its_use_once(live
     )
     ask(live_url, "CREATE TRIGGER note AFTER UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION note()")
 
-    key = await Callers(live_app, storing(live_app)).with_key(UserFactory(), Scope.USERS_READ)
+    key = await Callers(live_app, storing(live_app)).with_key(new_user(), Scope.USERS_READ)
     async with client_of(live_app, headers=key) as client:
         async with await psycopg.AsyncConnection.connect(plain(live_url)) as other:
             await other.execute("SELECT 1 FROM api_keys FOR UPDATE")

@@ -19,8 +19,8 @@ from tests.support.application import client_of
 from tests.support.callers import Save
 from tests.support.commands import postern
 from tests.support.database import ask, audit_log_of, count
-from tests.support.factories import UserFactory
 from tests.support.rows import EventsOf, every_row
+from tests.support.users import new_user
 from tests.support.world import World
 
 
@@ -143,7 +143,7 @@ async def test_a_session_that_a_stolen_token_ended_is_on_record(
 async def test_the_log_cannot_be_rewritten_even_by_its_owner(
     shared_database: Database, connection: AsyncConnection, save: Save, statement: str
 ) -> None:
-    await save(UserFactory())
+    await save(new_user())
     before = await every_row(connection)
     owner, user = (
         await connection.execute(
@@ -182,7 +182,7 @@ async def test_an_administrator_made_by_the_command_line_is_on_record(
 async def test_a_bulk_change_that_the_log_would_not_see_is_refused(
     sessions: async_sessionmaker[AsyncSession], save: Save, change: Any
 ) -> None:
-    await save(UserFactory())
+    await save(new_user())
     async with sessions() as session:
         with pytest.raises(TypeError, match="escapes the audit log"):
             await session.execute(change)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.support.accounts import AUTH, USERS
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 from tests.support.world import World
 
 EVENTS = "/api/v1/audit-events"
@@ -31,7 +31,7 @@ async def test_the_log_is_read_newest_first_in_pages_without_gaps(
     client: httpx2.AsyncClient, save: Save, connection: AsyncConnection
 ) -> None:
     for _ in range(3):
-        await save(UserFactory(), UserFactory())
+        await save(new_user(), new_user())
     # One transaction's rows have one time, so give some their own.
     await connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only"))
     await connection.execute(
@@ -75,7 +75,7 @@ async def test_the_log_is_filtered_by_each_field(world: World, visitor: httpx2.A
 
 
 async def test_filters_of_the_log_are_combined_and_none_may_match(client: httpx2.AsyncClient, save: Save) -> None:
-    user = UserFactory()
+    user = new_user()
     await save(user)
 
     both = await all_events(client, entity="user", entity_id=str(user.id))

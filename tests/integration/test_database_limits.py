@@ -18,7 +18,7 @@ from tests.conftest import DRIVERS
 from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.database import ask, count, idle_transactions
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 LIMITS = (
     "statement_timeout",
@@ -72,7 +72,7 @@ async def test_a_statement_that_takes_too_long_is_a_503(live_url: URL) -> None:
         await reader.all(text("SELECT pg_sleep(60)"))
 
     async def write(session: Write) -> None:
-        session.add(UserFactory())
+        session.add(new_user())
         await session.flush()
         await session.execute(text("SELECT pg_sleep(60)"))
 
@@ -103,7 +103,7 @@ async def test_a_row_that_somebody_else_has_locked_is_a_503(live_url: URL) -> No
 
 async def test_a_transaction_left_idle_is_ended_by_the_server_and_is_a_503(live_url: URL) -> None:
     async def waits(session: Write) -> None:
-        session.add(UserFactory())
+        session.add(new_user())
         await session.flush()
         for _ in range(3000):  # some seconds
             if not idle_transactions(live_url):
@@ -181,7 +181,7 @@ async def test_a_server_that_accepts_and_says_nothing_is_a_503(driver: str) -> N
 
 
 @pytest.mark.parametrize("wrong", [{"database": "canarybase"}, {"username": "canaryrole"}], ids=["database", "role"])
-async def test_a_wrong_address_is_a_503_that_tells_nothing(live_url: URL, wrong: dict[str, str]) -> None:
+async def test_a_wrong_address_is_a_503_that_tells_nothing(live_url: URL, wrong: dict[str, Any]) -> None:
     async with service(live_url.set(**wrong)) as (_, client):
         answers = [await client.get(USERS), await client.post(USERS, json={"email": "ada@example.com"})]
 

@@ -15,8 +15,8 @@ from app.db.models import OneTimeToken
 from app.main import create_app
 from tests.support.answers import assert_problem
 from tests.support.application import client_of, make_settings, running
-from tests.support.factories import UserFactory
 from tests.support.loglines import logged
+from tests.support.users import new_user
 
 EMAIL = "canary.ada@example.com"
 PASSWORD = "canary-password-0123"
@@ -145,7 +145,7 @@ async def test_a_violated_constraint_that_nobody_expected_shows_nothing_of_the_r
 
     @app.post("/strange")
     async def strange(session: Write) -> None:
-        user = UserFactory(email=EMAIL, password_hash=CANARIES["secret"])
+        user = new_user(email=EMAIL, password_hash=CANARIES["secret"])
         token = OneTimeToken(
             token_hash=b"x", user_id=user.id, purpose="another", email=EMAIL, expires_at=datetime.now(UTC)
         )

@@ -25,9 +25,9 @@ from tests.support.accounts import (
 )
 from tests.support.application import client_of, make_settings, running, storing
 from tests.support.database import ask
-from tests.support.factories import UserFactory
 from tests.support.links import change_password, reset_token, set_password
 from tests.support.mailbox import mailbox
+from tests.support.users import new_user
 
 
 class Gate:
@@ -81,7 +81,7 @@ async def test_hashing_leaves_the_event_loop_alone_is_bounded_and_holds_no_conne
     live_url: URL, concurrency: int
 ) -> None:
     async with running(live_url, password_concurrency=concurrency, rate_limits=True) as app:
-        await storing(app)(UserFactory(email="ada@example.com", password_hash=hashed()))
+        await storing(app)(new_user(email="ada@example.com", password_hash=hashed()))
         passwords, gate = gated(app)
         emails = ["ada@example.com", "unknown@example.com"] * 4
         async with client_of(app, headers={}) as client:
@@ -107,7 +107,7 @@ async def test_hashing_leaves_the_event_loop_alone_is_bounded_and_holds_no_conne
 
 async def test_changing_and_setting_a_password_hold_no_connection_while_they_wait(live_url: URL) -> None:
     async with mailbox() as box, running(live_url, smtp_url=box.url()) as app, client_of(app, headers={}) as client:
-        ada = UserFactory(email="ada@example.com", password_hash=hashed())
+        ada = new_user(email="ada@example.com", password_hash=hashed())
         await storing(app)(ada)
         tokens, token = await tokens_of(client, ada.email), await reset_token(client, box, ada)
         passwords, gate = gated(app)
@@ -141,7 +141,7 @@ async def test_a_token_that_is_not_valid_has_nothing_hashed(
 
 async def test_a_sign_in_that_is_given_up_while_it_waits_makes_room_for_the_next(live_url: URL) -> None:
     async with running(live_url) as app, client_of(app, headers={}) as client:
-        await storing(app)(UserFactory(email="ada@example.com", password_hash=hashed()))
+        await storing(app)(new_user(email="ada@example.com", password_hash=hashed()))
         passwords, gate = gated(app)
         first, second = [asyncio.create_task(sign_in(client, "ada@example.com")) for _ in range(2)]
         await until_waiting(passwords, 1, 1)

@@ -13,9 +13,9 @@ from tests.support.accounts import PASSWORD, USERS, configure, hashed, sign_in
 from tests.support.application import client_of, running, storing
 from tests.support.callers import Callers, Save
 from tests.support.database import ask
-from tests.support.factories import UserFactory
 from tests.support.links import RESET, VERIFY, confirm
 from tests.support.mailbox import Mailbox, mailbox
+from tests.support.users import new_user
 
 NEW = {"email": "new@example.com", "password": PASSWORD}
 
@@ -117,7 +117,7 @@ async def test_setting_a_password_by_a_link_confirms_the_address_too(
 async def test_a_new_address_has_to_be_confirmed_and_the_old_one_is_told(
     visitor: httpx2.AsyncClient, box: Mailbox, callers: Callers, connection: AsyncConnection
 ) -> None:
-    user = UserFactory(email="old@example.com", password_hash=hashed())
+    user = new_user(email="old@example.com", password_hash=hashed())
     owner = await callers.signed_in(user)
     change = {"email": "fresh@example.com", "current_password": PASSWORD}
 
@@ -136,7 +136,7 @@ async def test_a_new_address_has_to_be_confirmed_and_the_old_one_is_told(
 async def test_a_change_of_other_fields_sends_nothing(
     visitor: httpx2.AsyncClient, box: Mailbox, callers: Callers, connection: AsyncConnection
 ) -> None:
-    user = UserFactory(email="old@example.com")
+    user = new_user(email="old@example.com")
     owner = await callers.signed_in(user)
 
     await visitor.patch(f"{USERS}/{user.id}", json={"email": "old@example.com", "name": "Ada"}, headers=owner)
@@ -148,7 +148,7 @@ async def test_a_change_of_other_fields_sends_nothing(
 async def test_a_link_for_an_address_that_was_changed_twice_confirms_only_the_last(
     visitor: httpx2.AsyncClient, box: Mailbox, callers: Callers, connection: AsyncConnection
 ) -> None:
-    user = UserFactory(email="one@example.com", password_hash=hashed())
+    user = new_user(email="one@example.com", password_hash=hashed())
     owner = await callers.signed_in(user)
     for email in ("two@example.com", "three@example.com"):
         change = {"email": email, "current_password": PASSWORD}
@@ -163,7 +163,7 @@ async def test_a_link_for_an_address_that_was_changed_twice_confirms_only_the_la
 async def test_a_sign_up_that_is_refused_sends_nothing(
     visitor: httpx2.AsyncClient, box: Mailbox, save: Save, email: str
 ) -> None:
-    await save(UserFactory(email="taken@example.com"))
+    await save(new_user(email="taken@example.com"))
 
     response = await visitor.post(USERS, json={"email": email, "password": PASSWORD})
 
@@ -193,7 +193,7 @@ async def test_no_mail_leaves_when_the_commit_fails(live_url: URL) -> None:
     ask(live_url, FAILS_AT_COMMIT)
     async with mailbox() as box, running(live_url, smtp_url=box.url()) as app, client_of(app, headers={}) as client:
         signed_up = await client.post(USERS, json=NEW)
-        await storing(app)(UserFactory(email="ada@example.com"))
+        await storing(app)(new_user(email="ada@example.com"))
         asked = await client.post(RESET, json={"email": "ada@example.com"})
 
     assert signed_up.status_code >= 500

@@ -20,17 +20,27 @@ from app.core.errors import InvalidSettings
 from app.core.mail import Mail, SmtpMailer
 from tests.support.accounts import PASSWORD, USERS, configure, told
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
 from tests.support.links import RESET, confirm
 from tests.support.mailbox import Mailbox, mailbox, only
+from tests.support.users import new_user
 
 NEW = {"email": "new@example.com", "password": PASSWORD}
 URL_OF_PRODUCTION = "postgresql+asyncpg://nobody@127.0.0.1:1/nowhere"
 
+IN_CLEAR: dict[str, Any] = {
+    "authenticator": only("postern", "secret"),
+    "auth_required": True,
+    "auth_require_tls": False,
+}
+
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 async def test_a_password_is_never_sent_in_clear(app: FastAPI, visitor: httpx2.AsyncClient) -> None:
-    options = {"authenticator": only("postern", "secret"), "auth_required": True, "auth_require_tls": False}
+    options: dict[str, Any] = {
+        "authenticator": only("postern", "secret"),
+        "auth_required": True,
+        "auth_require_tls": False,
+    }
     async with mailbox(**options) as box:
         configure(app, smtp_url=box.url("postern:secret@"))
         response = await visitor.post(USERS, json=NEW)
@@ -76,7 +86,11 @@ async def test_a_server_that_offers_starttls_gets_the_mail_encrypted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    options = {"authenticator": only("postern", "p@ss/word:?"), "auth_required": True, "require_starttls": True}
+    options: dict[str, Any] = {
+        "authenticator": only("postern", "p@ss/word:?"),
+        "auth_required": True,
+        "require_starttls": True,
+    }
     async with mailbox(tls, **options) as box:
         configure(app, smtp_url=box.url("postern:p%40ss%2Fword%3A%3F@"))
         await visitor.post(USERS, json=NEW)
@@ -148,7 +162,11 @@ async def test_a_mail_that_the_server_refuses_is_one_line_without_the_address(
 async def test_a_wrong_password_of_the_server_is_not_in_the_log(
     app: FastAPI, visitor: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = {"authenticator": only("postern", "secret"), "auth_required": True, "auth_require_tls": False}
+    options: dict[str, Any] = {
+        "authenticator": only("postern", "secret"),
+        "auth_required": True,
+        "auth_require_tls": False,
+    }
     async with mailbox(**options) as box:
         configure(app, smtp_url=box.url("postern:hunter2hunter2@"))
         response = await visitor.post(USERS, json=NEW)
@@ -161,7 +179,7 @@ async def test_a_wrong_password_of_the_server_is_not_in_the_log(
 async def test_a_mail_that_is_not_sent_changes_nothing_in_the_answer(
     app: FastAPI, visitor: httpx2.AsyncClient, save: Save
 ) -> None:
-    await save(UserFactory(email="ada@example.com"))
+    await save(new_user(email="ada@example.com"))
     configure(app, smtp_url=NOWHERE["nobody listens"])
 
     answers = [await visitor.post(RESET, json={"email": f"{name}@example.com"}) for name in ("ada", "unknown")]

@@ -109,7 +109,7 @@ async def test_a_form_ignores_what_it_doesnt_know(
     foreign = {name: str(value_of(column)) for name, column in columns().items() if name not in route.takes}
     foreign |= {"scope": "admin", "client_id": "x", "client_secret": "x"}
 
-    response = await send(visitor, world, route, {}, data=foreign | route.good(world))
+    response = await send(visitor, world, route, {}, data={**foreign, **route.good(world)})
 
     assert response.status_code == 200
     after = await stored(connection)

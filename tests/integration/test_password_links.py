@@ -23,16 +23,16 @@ from tests.support.accounts import (
 from tests.support.application import client_of, running, storing
 from tests.support.callers import Save, header
 from tests.support.database import plain
-from tests.support.factories import UserFactory
 from tests.support.links import RESET, VERIFY, change_password, reset_token, set_password
 from tests.support.mailbox import Mailbox, mailbox
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
 
 
 async def test_an_account_without_a_password_cannot_change_it_but_can_set_it_by_a_link(
     visitor: httpx2.AsyncClient, box: Mailbox
 ) -> None:
-    user = UserFactory.build(email="new@example.com")
+    user = new_user(email="new@example.com")
     await visitor.post(USERS, json={"email": user.email})
     assert (await sign_in(visitor, user.email, NEW_PASSWORD)).status_code == 401
 
@@ -79,7 +79,7 @@ async def test_a_password_that_is_refused_does_not_use_the_link_up(
 async def test_of_two_uses_of_a_link_at_once_one_wins(live_url: URL) -> None:
     passwords = [NEW_PASSWORD, "a third quiet harbour"]
     async with mailbox() as box, running(live_url, smtp_url=box.url()) as app, client_of(app, headers={}) as client:
-        ada = UserFactory(email="ada@example.com", password_hash=hashed())
+        ada = new_user(email="ada@example.com", password_hash=hashed())
         await storing(app)(ada)
         token = await reset_token(client, box, ada)
         async with await psycopg.AsyncConnection.connect(plain(live_url)) as other:
@@ -164,7 +164,7 @@ async def test_a_link_that_confirms_an_address_sets_no_password_and_the_other_wa
 ) -> None:
     await visitor.post(USERS, json={"email": "new@example.com", "password": PASSWORD})
     confirms = box.mails[-1].token
-    sets = await reset_token(visitor, box, UserFactory.build(email="new@example.com"))
+    sets = await reset_token(visitor, box, new_user(email="new@example.com"))
 
     refused = [
         await set_password(visitor, confirms),
@@ -193,9 +193,9 @@ async def test_asking_for_a_link_is_answered_the_same_whether_or_not_there_is_su
     visitor: httpx2.AsyncClient, box: Mailbox, ada: User, save: Save, path: str
 ) -> None:
     await save(
-        UserFactory(email="gone@example.com", password_hash=hashed(), is_active=False),
-        UserFactory(email="none@example.com", email_verified_at=None),
-        UserFactory(email=None, name="Imported"),
+        new_user(email="gone@example.com", password_hash=hashed(), is_active=False),
+        new_user(email="none@example.com", email_verified_at=None),
+        new_user(email=None, name="Imported"),
     )
     asked = ["ada@example.com", "ADA@example.com", "unknown@example.com", "gone@example.com", "none@example.com"]
 

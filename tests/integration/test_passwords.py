@@ -21,9 +21,9 @@ from tests.support.accounts import (
     tokens_of,
 )
 from tests.support.callers import Save, header
-from tests.support.factories import UserFactory
 from tests.support.links import RESET, VERIFY, change_password, reset_token, set_password
 from tests.support.mailbox import Mailbox
+from tests.support.users import new_user
 
 # The three ways to a password: each sends one, for the account at hand, and tells the answer.
 type Way = Callable[[httpx2.AsyncClient, Mailbox, User, str], Awaitable[httpx2.Response]]
@@ -131,7 +131,7 @@ async def test_a_change_asks_for_the_old_password(visitor: httpx2.AsyncClient, a
 async def test_a_change_ends_every_session_and_only_the_new_password_signs_in(
     visitor: httpx2.AsyncClient, ada: User, save: Save
 ) -> None:
-    await save(UserFactory(email="grace@example.com", password_hash=hashed()))
+    await save(new_user(email="grace@example.com", password_hash=hashed()))
     own, elsewhere = [await tokens_of(visitor, ada.email) for _ in range(2)]
     others = await tokens_of(visitor, "grace@example.com")
 

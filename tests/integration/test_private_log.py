@@ -20,8 +20,8 @@ from tests.support.accounts import AUTH, USERS
 from tests.support.application import PRODUCTION, client_of, make_settings
 from tests.support.callers import header
 from tests.support.database import ask
-from tests.support.factories import UserFactory
 from tests.support.resources import Route, changes, send
+from tests.support.users import new_user
 from tests.support.world import World
 
 
@@ -117,7 +117,7 @@ async def go_wrong(client: httpx2.AsyncClient, url: URL) -> set[int]:
 
 
 async def fails_in_the_database(session: Write) -> None:
-    session.add_all([UserFactory(email="canary-error@example.com"), UserFactory(email="CANARY-error@example.com")])
+    session.add_all([new_user(email="canary-error@example.com"), new_user(email="CANARY-error@example.com")])
     await session.flush()
 
 

@@ -28,13 +28,13 @@ from tests.support.accounts import (
 from tests.support.application import OTHER_SECRET, SECRET, storing
 from tests.support.callers import header
 from tests.support.database import ask, plain
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
 
 
 @pytest.fixture
 async def live_tokens(live_app: FastAPI, live_visitor: httpx2.AsyncClient) -> Tokens:
-    await storing(live_app)(UserFactory(email="ada@example.com", password_hash=hashed()))
+    await storing(live_app)(new_user(email="ada@example.com", password_hash=hashed()))
     return await tokens_of(live_visitor, "ada@example.com")
 
 

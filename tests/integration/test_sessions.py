@@ -25,7 +25,7 @@ from tests.support.accounts import (
     tokens_of,
 )
 from tests.support.callers import Save, header
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 # What ends a session, each by whoever may: the account's tokens and the administrator's client at hand.
 type Ending = Callable[[httpx2.AsyncClient, httpx2.AsyncClient, User, Tokens], Awaitable[httpx2.Response]]
@@ -152,7 +152,7 @@ async def test_signing_out_ends_one_session_and_no_other(visitor: httpx2.AsyncCl
 async def test_ones_sessions_are_listed_and_the_one_that_asks_is_marked(
     visitor: httpx2.AsyncClient, ada: User, save: Save
 ) -> None:
-    await save(UserFactory(email="grace@example.com", password_hash=hashed()))
+    await save(new_user(email="grace@example.com", password_hash=hashed()))
     await tokens_of(visitor, "grace@example.com")
     visitor.headers["User-Agent"] = "phone"
     await tokens_of(visitor, ada.email)
@@ -181,7 +181,7 @@ async def test_ended_and_expired_sessions_are_not_listed(
 
 
 async def test_somebody_elses_session_is_a_404_and_goes_on(visitor: httpx2.AsyncClient, ada: User, save: Save) -> None:
-    grace = UserFactory(email="grace@example.com", password_hash=hashed())
+    grace = new_user(email="grace@example.com", password_hash=hashed())
     await save(grace)
     hers, own = await tokens_of(visitor, grace.email), await tokens_of(visitor, ada.email)
     path = f"{AUTH}/sessions/{claims_of(hers)['sid']}"

@@ -30,7 +30,7 @@ from tests.support.accounts import (
 from tests.support.application import client_of, running, storing
 from tests.support.callers import Callers, Save, header
 from tests.support.database import ask, plain
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
 
 
@@ -67,8 +67,8 @@ async def test_every_refusal_of_a_sign_in_is_the_same_answer(
     visitor: httpx2.AsyncClient, ada: User, save: Save
 ) -> None:
     await save(
-        UserFactory(email="none@example.com", password_hash=None),
-        UserFactory(email="gone@example.com", password_hash=hashed(), is_active=False),
+        new_user(email="none@example.com", password_hash=None),
+        new_user(email="gone@example.com", password_hash=hashed(), is_active=False),
     )
 
     refusals = [
@@ -132,7 +132,7 @@ async def test_the_setting_says_what_an_unconfirmed_account_may_do(
     sign_in_status: int,
     read_status: int,
 ) -> None:
-    user = UserFactory(password_hash=hashed(), email_verified_at=None)
+    user = new_user(password_hash=hashed(), email_verified_at=None)
     await save(user)
     headers = await callers.signed_in(user)  # a session from before, say under another policy
     configure(app, unverified_may=policy)
@@ -148,7 +148,7 @@ async def test_the_setting_says_what_an_unconfirmed_account_may_do(
 async def test_an_unconfirmed_account_that_may_only_read_can_still_mend_its_address(
     app: FastAPI, visitor: httpx2.AsyncClient, callers: Callers
 ) -> None:
-    user = UserFactory(email="tpyo@example.com", email_verified_at=None, password_hash=hashed())
+    user = new_user(email="tpyo@example.com", email_verified_at=None, password_hash=hashed())
     headers = await callers.signed_in(user)
     configure(app, unverified_may="read")
     change = {"email": "typo@example.com", "current_password": PASSWORD}
@@ -161,7 +161,7 @@ async def test_an_unconfirmed_account_that_may_only_read_can_still_mend_its_addr
 async def test_where_unconfirmed_accounts_may_do_nothing_a_wrong_password_does_not_tell_that_there_is_one(
     app: FastAPI, visitor: httpx2.AsyncClient, save: Save
 ) -> None:
-    await save(UserFactory(email="ada@example.com", password_hash=hashed(), email_verified_at=None))
+    await save(new_user(email="ada@example.com", password_hash=hashed(), email_verified_at=None))
     configure(app, unverified_may="nothing")
 
     wrong = await sign_in(visitor, "ada@example.com", "a wrong password")
@@ -201,7 +201,7 @@ async def test_a_wrong_password_does_not_replace_a_hash_of_weaker_parameters(
 async def meeting_a_new_hash(url: URL, new: str, *, sign_ins: int, **settings: Any) -> AsyncIterator[list[int]]:
     """The answers to sign-ins that verified the password, and then waited for an account whose hash was changing."""
     async with running(url, password_concurrency=4, **settings) as app, client_of(app, headers={}) as client:
-        await storing(app)(UserFactory(email="ada@example.com", password_hash=hashed()))
+        await storing(app)(new_user(email="ada@example.com", password_hash=hashed()))
         async with await psycopg.AsyncConnection.connect(plain(url)) as other:
             await other.execute("UPDATE users SET password_hash = %s", [new])
             waiting = [asyncio.create_task(sign_in(client, "ada@example.com")) for _ in range(sign_ins)]

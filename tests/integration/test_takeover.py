@@ -18,7 +18,7 @@ from tests.support.accounts import AUTH, ME, PASSWORD, USERS, configure, hashed,
 from tests.support.application import client_of, running, storing
 from tests.support.callers import Callers, Save, header
 from tests.support.database import ask, plain
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
 from tests.support.world import World
 
@@ -90,7 +90,7 @@ async def test_what_is_no_other_address_takes_no_password(
 async def test_an_administrator_mends_the_address_of_others_but_proves_their_own(
     visitor: httpx2.AsyncClient, ada: User, callers: Callers
 ) -> None:
-    admin = UserFactory(is_admin=True, password_hash=hashed())
+    admin = new_user(is_admin=True, password_hash=hashed())
     headers = await callers.signed_in(admin)
 
     others = await visitor.patch(f"{USERS}/{ada.id}", json={"email": FRESH}, headers=headers)
@@ -104,13 +104,13 @@ async def test_an_administrator_mends_the_address_of_others_but_proves_their_own
 async def test_an_administrators_key_changes_neither_its_owner_nor_another_administrator(
     visitor: httpx2.AsyncClient, save: Save, callers: Callers, ada: User, method: str
 ) -> None:
-    owner, another = UserFactory(is_admin=True), UserFactory(is_admin=True)
+    owner, another = new_user(is_admin=True), new_user(is_admin=True)
     await save(another)
     key = await callers.with_key(owner, *Scope)
-    change = {"json": {"name": "Changed"}} if method == "PATCH" else {}
+    change = {"name": "Changed"} if method == "PATCH" else None
 
     answers = [
-        await visitor.request(method, f"{USERS}/{user.id}", headers=key, **change) for user in (owner, another, ada)
+        await visitor.request(method, f"{USERS}/{user.id}", headers=key, json=change) for user in (owner, another, ada)
     ]
 
     assert [answer.status_code // 100 for answer in answers] == [4, 4, 2]
@@ -121,7 +121,7 @@ async def test_addresses_cannot_be_tried_or_mailed_to_without_end(
     app: FastAPI, visitor: httpx2.AsyncClient, save: Save, ada: User, callers: Callers
 ) -> None:
     headers = await callers.signed_in(ada)
-    await save(UserFactory(email="taken@example.com"))
+    await save(new_user(email="taken@example.com"))
     configure(app, rate_limits=True, rate_limit_registration_address="3/hour")
 
     answers = [
@@ -155,7 +155,7 @@ async def test_a_password_that_changes_while_a_change_waits_for_the_account_refu
     live_url: URL, method: str, path: str, change: dict[str, str]
 ) -> None:
     async with running(live_url) as app, client_of(app, headers={}) as client:
-        ada = UserFactory(email="ada@example.com", password_hash=hashed())
+        ada = new_user(email="ada@example.com", password_hash=hashed())
         await storing(app)(ada)
         headers = header((await tokens_of(client, ada.email))["access_token"])
         async with await psycopg.AsyncConnection.connect(plain(live_url)) as other:
@@ -172,7 +172,7 @@ async def test_a_password_that_changes_while_a_change_waits_for_the_account_refu
 async def test_who_uses_a_link_waits_for_the_account_without_its_token(live_url: URL) -> None:
     """Whoever asks for another link locks the account, then the token: in the other order the two would deadlock."""
     async with running(live_url) as app, client_of(app, headers={}) as client:
-        ada, secret = UserFactory(email="ada@example.com"), new_secret()
+        ada, secret = new_user(email="ada@example.com"), new_secret()
         async with app.state.database.transaction() as session:
             session.add(ada)
             await session.flush()
@@ -195,7 +195,7 @@ async def test_nobody_registers_a_deactivated_account_for_an_address_of_others(
     new = {"email": "squat@example.com", "is_active": False}
 
     refused = [await visitor.post(USERS, json=new, headers=headers) for headers in ({}, await callers.signed_in(ada))]
-    by_admin = await visitor.post(USERS, json=new, headers=await callers.signed_in(UserFactory(is_admin=True)))
+    by_admin = await visitor.post(USERS, json=new, headers=await callers.signed_in(new_user(is_admin=True)))
 
     assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "forbidden")] * 2
     assert (by_admin.status_code, by_admin.json()["is_active"]) == (201, False)
@@ -207,7 +207,7 @@ async def test_where_only_administrators_create_accounts_everybody_else_is_refus
 ) -> None:
     configure(app, registration="admins")
     new = {"email": ada.email if taken else "new@example.com", "password": NEW}
-    admin = UserFactory(is_admin=True)
+    admin = new_user(is_admin=True)
     refused = [
         {},
         await callers.signed_in(ada),
@@ -251,7 +251,7 @@ async def test_every_401_names_the_way_to_authenticate(visitor: httpx2.AsyncClie
 async def test_an_author_without_an_address_keeps_the_name(
     client: httpx2.AsyncClient, connection: AsyncConnection, save: Save
 ) -> None:
-    author = UserFactory(email=None, name="Grace")
+    author = new_user(email=None, name="Grace")
     await save(author)
 
     refused = await client.patch(f"{USERS}/{author.id}", json={"name": None})

@@ -29,7 +29,7 @@ from tests.support.accounts import (
 )
 from tests.support.application import OTHER_SECRET, SECRET
 from tests.support.callers import Save, header
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 KEYS = {"new": OTHER_SECRET, "test": SECRET}
 RSA = jwk.RSAKey.generate_key(2048)
@@ -63,7 +63,7 @@ class Forger:
         """The genuine token but for what is given; Ellipsis leaves a field out."""
         headers = {"alg": "HS256", "kid": "test", "typ": "at+jwt"} | (header or {})
         payload = self.claims | claims
-        return signed(*map(_json, (headers, payload)), key_of(SECRET) if key is None else key)
+        return signed(_json(headers), _json(payload), key_of(SECRET) if key is None else key)
 
     def signed_by(self, key: Any, header: dict[str, Any]) -> str:
         """With one of joserfc's keys."""
@@ -89,7 +89,7 @@ def _json(fields: dict[str, Any]) -> bytes:
 
 @pytest.fixture
 async def forger(visitor: httpx2.AsyncClient, tokens: Tokens, save: Save) -> Forger:
-    await save(UserFactory(email="grace@example.com", password_hash=hashed()))
+    await save(new_user(email="grace@example.com", password_hash=hashed()))
     other = await tokens_of(visitor, "grace@example.com")
     return Forger(tokens["access_token"], claims_of(tokens), claims_of(other))
 

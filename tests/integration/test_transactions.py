@@ -18,8 +18,8 @@ from tests.support.accounts import USERS
 from tests.support.application import client_of, storing
 from tests.support.callers import Callers
 from tests.support.database import ask, count, idle_transactions, open_writes, terminate_transactions
-from tests.support.factories import UserFactory
 from tests.support.resources import Route, changes, make_world, send
+from tests.support.users import new_user
 from tests.support.world import World
 
 
@@ -59,7 +59,7 @@ def post_route(app: FastAPI, endpoint: Callable[..., Any], **options: Any) -> No
 
 
 async def insert_user(session: AsyncSession) -> None:
-    session.add(UserFactory())
+    session.add(new_user())
     await session.flush()
 
 
@@ -175,7 +175,7 @@ async def raises_domain_error(session: Write) -> int:
 
 async def returns_what_its_model_refuses(session: Write) -> int:
     await insert_user(session)
-    return "the canary"  # type: ignore[return-value] - what the framework has to refuse
+    return "the canary"  # type: ignore[return-value]  # what the framework has to refuse
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import httpx2
 from app.core.security import digest, new_secret
 from app.db.models import Base, OneTimeToken
 from tests.support.accounts import AUTH, NEW_PASSWORD, PASSWORD, sign_in
-from tests.support.factories import UserFactory
 from tests.support.resources import EVERYBODY, Field, Resource, Route
+from tests.support.users import new_user
 from tests.support.world import World
 
 UNCONFIRMED = "unconfirmed@example.com"
@@ -18,7 +18,7 @@ BY_LINK = {204: "anon other owner admin key key+ a-key a-key+", 422: "gone"}
 def rows(world: World) -> list[Base]:
     later = datetime.now(UTC) + timedelta(days=1)
     world.secrets |= {purpose: new_secret() for purpose in ("set_password", "verify_email")}
-    return [
+    links = [
         OneTimeToken(
             token_hash=digest(world.secrets[purpose]),
             user_id=world.owner.id,
@@ -27,7 +27,8 @@ def rows(world: World) -> list[Base]:
             expires_at=later,
         )
         for purpose in ("set_password", "verify_email")
-    ] + [UserFactory(email=UNCONFIRMED, email_verified_at=None)]
+    ]
+    return [*links, new_user(email=UNCONFIRMED, email_verified_at=None)]
 
 
 async def the_new_one_signs_in(client: httpx2.AsyncClient, world: World) -> None:

@@ -1,17 +1,17 @@
 """Posts."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
-import factory
 from uuid_utils.compat import uuid7
 
 from app.core.identity import Scope
 from app.db.models import Base, Post, User
 from tests.support.accounts import API
-from tests.support.factories import UserFactory
 from tests.support.resources import Case, Field, Many, Resource, Route
+from tests.support.users import new_user
 from tests.support.world import World
 
 POSTS = f"{API}/posts"
@@ -33,25 +33,27 @@ LISTS = tuple(
 )
 
 
-class PostFactory(factory.Factory):
-    """A published post."""
+_numbers = count(1)
 
-    class Meta:
-        model = Post
 
-    id = factory.LazyFunction(uuid7)
-    author = factory.SubFactory(UserFactory)
-    title = factory.Sequence(lambda n: f"Post {n}")
-    body = "Some *text*."
-    slug = factory.Sequence(lambda n: f"2026/post-{n}")
-    published_at = factory.Sequence(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n))
-    co_authorships = factory.LazyFunction(list)
+def new_post(**values: Any) -> Post:
+    """A published post, newer than any before; `save` stores it, and its author."""
+    number = next(_numbers)
+    defaults: dict[str, Any] = {
+        "id": uuid7(),
+        "author": values.get("author") or new_user(),
+        "title": f"Post {number}",
+        "body": "Some *text*.",
+        "slug": f"2026/post-{number}",
+        "published_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+        "co_authorships": [],
+    }
+    return Post(**(defaults | values))
 
 
 def draft(**values: Any) -> Post:
     """One that isn't published."""
-    post: Post = PostFactory(published_at=None, **values)
-    return post
+    return new_post(published_at=None, **values)
 
 
 def written_by(author: User, **values: Any) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def written_by(author: User, **values: Any) -> dict[str, Any]:
 
 
 def rows(world: World) -> list[Base]:
-    post, hidden = PostFactory(author=world.owner), draft(author=world.owner)
+    post, hidden = new_post(author=world.owner), draft(author=world.owner)
     world.ids |= {"post_id": str(post.id), "draft_id": str(hidden.id)}
     return [post, hidden]
 

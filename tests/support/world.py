@@ -9,7 +9,7 @@ from app.core.identity import Scope
 from app.db.models import User
 from tests.support.accounts import hashed
 from tests.support.callers import Callers, Headers, Save
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 
 @dataclass
@@ -18,9 +18,9 @@ class World:
 
     save: Save
     callers: Callers
-    owner: User = field(default_factory=lambda: UserFactory(password_hash=hashed()))
-    other: User = field(default_factory=lambda: UserFactory(password_hash=hashed()))
-    admin: User = field(default_factory=lambda: UserFactory(password_hash=hashed(), is_admin=True))
+    owner: User = field(default_factory=lambda: new_user(password_hash=hashed()))
+    other: User = field(default_factory=lambda: new_user(password_hash=hashed()))
+    admin: User = field(default_factory=lambda: new_user(password_hash=hashed(), is_admin=True))
     ids: dict[str, str] = field(default_factory=dict)
     """What a path's parameters stand for."""
     secrets: dict[str, str] = field(default_factory=dict)

@@ -138,7 +138,9 @@ def test_every_law_has_a_violation_planted() -> None:
 
 
 def test_exemptions_are_explained_in_migrations_and_tests_too() -> None:
-    elsewhere = [source for source in sources("alembic", "tests", "packages") if not source.path.endswith("test_laws.py")]
+    elsewhere = [
+        source for source in sources("alembic", "tests", "packages") if not source.path.endswith("test_laws.py")
+    ]
 
     assert [f"{each.path}: {fault}" for each in elsewhere for fault in laws.exemptions_are_explained(each)] == []
 

@@ -4,12 +4,12 @@ import pytest
 
 from app.db.models import User
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 
 @pytest.fixture
 async def author(save: Save) -> User:
     """Somebody who is stored."""
-    user: User = UserFactory(name="Ada Lovelace")
+    user = new_user(name="Ada Lovelace")
     await save(user)
     return user

@@ -8,11 +8,11 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.db.models import CoAuthorship, Post, User
-from tests.resources.posts import POSTS, PostFactory
+from tests.resources.posts import POSTS, new_post
 from tests.support.accounts import USERS
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
 from tests.support.rows import EventsOf
+from tests.support.users import new_user
 from tests.support.world import World
 
 
@@ -34,8 +34,8 @@ async def test_the_posts_that_go_with_a_user_are_on_record(
     world: World, visitor: httpx2.AsyncClient, events_of: EventsOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.repos.users._BATCH", 2)
-    more: list[Post] = [PostFactory(author=world.owner) for _ in range(3)]
-    kept = PostFactory(author=world.other)
+    more: list[Post] = [new_post(author=world.owner) for _ in range(3)]
+    kept = new_post(author=world.other)
     await world.save(*more, kept)
 
     response = await visitor.delete(f"{USERS}/{world.owner.id}", headers=await world.headers_of("admin"))
@@ -54,9 +54,9 @@ async def test_the_posts_that_go_with_a_user_are_on_record(
 async def test_posts_that_lose_a_co_author_are_on_record(
     world: World, visitor: httpx2.AsyncClient, save: Save, events_of: EventsOf
 ) -> None:
-    third: User = UserFactory()
+    third: User = new_user()
     byline = [CoAuthorship(user=world.owner, position=1), CoAuthorship(user=third, position=2)]
-    post: Post = PostFactory(author=world.other, co_authorships=byline)
+    post: Post = new_post(author=world.other, co_authorships=byline)
     await save(post)
 
     response = await visitor.delete(f"{USERS}/{world.owner.id}", headers=await world.headers_of("owner"))
@@ -71,7 +71,7 @@ async def test_posts_that_lose_a_co_author_are_on_record(
 async def test_a_bulk_change_of_posts_that_the_log_would_not_see_is_refused(
     sessions: async_sessionmaker[AsyncSession], save: Save
 ) -> None:
-    await save(PostFactory())
+    await save(new_post())
     async with sessions() as session:
         with pytest.raises(TypeError, match="escapes the audit log"):
             await session.execute(update(Post).values(title="A"))

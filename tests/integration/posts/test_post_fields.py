@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from app.db.models import User
-from tests.resources.posts import POSTS, PostFactory, written_by
+from tests.resources.posts import POSTS, new_post, written_by
 from tests.support.answers import assert_problem
 from tests.support.callers import Save
 
@@ -74,7 +74,7 @@ async def test_a_body_of_a_million_characters_arrives(client: httpx2.AsyncClient
 async def test_what_is_not_valid_is_refused_by_name(
     client: httpx2.AsyncClient, save: Save, method: str, field: str, value: object
 ) -> None:
-    post = PostFactory()
+    post = new_post()
     await save(post)
     path, body = (POSTS, written_by(post.author)) if method == "POST" else (f"{POSTS}/{post.id}", {})
 
@@ -134,7 +134,7 @@ async def test_a_slug_is_unique(client: httpx2.AsyncClient, author: User) -> Non
 
 
 async def test_a_slug_cannot_be_changed_to_one_that_is_taken(client: httpx2.AsyncClient, save: Save) -> None:
-    post, other = PostFactory(), PostFactory()
+    post, other = new_post(), new_post()
     await save(post, other)
 
     response = await client.patch(f"{POSTS}/{post.id}", json={"slug": other.slug, "title": "Changed"})

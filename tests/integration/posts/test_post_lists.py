@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from app.schemas.pages import Position
-from tests.resources.posts import POSTS, PostFactory, draft
+from tests.resources.posts import POSTS, draft, new_post
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 
 async def all_pages(client: httpx2.AsyncClient, **query: Any) -> list[list[str]]:
@@ -31,7 +31,7 @@ async def all_pages(client: httpx2.AsyncClient, **query: Any) -> list[list[str]]
 async def test_published_posts_are_listed_newest_first(client: httpx2.AsyncClient, save: Save) -> None:
     days = [3, 1, 2]
     for day in days:
-        await save(PostFactory(title=f"Day {day}", published_at=datetime(2026, 1, day, tzinfo=UTC)))
+        await save(new_post(title=f"Day {day}", published_at=datetime(2026, 1, day, tzinfo=UTC)))
 
     titles = [post["title"] for post in (await client.get(POSTS)).json()["items"]]
 
@@ -42,7 +42,7 @@ async def test_published_posts_are_listed_newest_first(client: httpx2.AsyncClien
 async def test_the_pages_together_hold_every_post_once(client: httpx2.AsyncClient, save: Save, limit: int) -> None:
     """Three posts a minute, so that equal times meet every page boundary."""
     base = datetime(2026, 1, 1, tzinfo=UTC)
-    posts = [PostFactory(published_at=base + timedelta(minutes=number // 3)) for number in range(10)]
+    posts = [new_post(published_at=base + timedelta(minutes=number // 3)) for number in range(10)]
     await save(*posts)
 
     pages = await all_pages(client, limit=limit)
@@ -64,10 +64,10 @@ async def test_drafts_of_one_moment_are_paged_without_gap_or_repetition(client: 
 async def test_a_post_published_meanwhile_moves_no_other_to_another_page(
     client: httpx2.AsyncClient, save: Save
 ) -> None:
-    posts = [PostFactory() for _ in range(4)]
+    posts = [new_post() for _ in range(4)]
     await save(*posts)
     first = (await client.get(POSTS, params={"limit": 2})).json()
-    await save(PostFactory(published_at=datetime(2030, 1, 1, tzinfo=UTC)))
+    await save(new_post(published_at=datetime(2030, 1, 1, tzinfo=UTC)))
 
     second = (await client.get(POSTS, params={"limit": 2, "cursor": first["next_cursor"]})).json()
 
@@ -77,10 +77,10 @@ async def test_a_post_published_meanwhile_moves_no_other_to_another_page(
 
 @pytest.mark.parametrize("status", ["published", "draft"])
 async def test_the_posts_of_one_author_can_be_listed(client: httpx2.AsyncClient, save: Save, status: str) -> None:
-    author = UserFactory()
-    wanted = draft if status == "draft" else PostFactory
+    author = new_user()
+    wanted = draft if status == "draft" else new_post
     posts = [wanted(author=author) for _ in range(3)]
-    await save(*posts, PostFactory(), draft(), (PostFactory if status == "draft" else draft)(author=author))
+    await save(*posts, new_post(), draft(), (new_post if status == "draft" else draft)(author=author))
 
     pages = await all_pages(client, limit=2, status=status, author_id=str(author.id))
 
@@ -95,7 +95,7 @@ async def test_an_author_who_is_not_there_has_no_posts(client: httpx2.AsyncClien
 
 
 async def test_a_list_holds_twenty_posts_when_nothing_else_is_asked_for(client: httpx2.AsyncClient, save: Save) -> None:
-    await save(*(PostFactory() for _ in range(21)))
+    await save(*(new_post() for _ in range(21)))
 
     page = (await client.get(POSTS)).json()
 
@@ -144,7 +144,7 @@ async def test_a_broken_cursor_is_refused(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_cursor_at_either_end_of_time_is_answered(client: httpx2.AsyncClient, save: Save) -> None:
-    await save(PostFactory())
+    await save(new_post())
 
     for moment in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)):
         cursor = Position(moment, UUID(int=0)).encode()

@@ -7,10 +7,10 @@ import pytest
 
 from app.db.models import CoAuthorship, User
 from app.db.session import Database
-from tests.resources.posts import POSTS, PostFactory, written_by
+from tests.resources.posts import POSTS, new_post, written_by
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
 from tests.support.statements import recorded
+from tests.support.users import new_user
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def statements(shared_database: Database) -> Iterator[list[str]]:
 async def test_a_list_with_all_its_authors_is_one_statement(
     client: httpx2.AsyncClient, save: Save, statements: list[str], posts: int
 ) -> None:
-    await save(*(PostFactory(co_authorships=[CoAuthorship(user=UserFactory(), position=1)]) for _ in range(posts)))
+    await save(*(new_post(co_authorships=[CoAuthorship(user=new_user(), position=1)]) for _ in range(posts)))
     statements.clear()
 
     items = (await client.get(POSTS, params={"limit": 100})).json()["items"]
@@ -34,7 +34,7 @@ async def test_a_list_with_all_its_authors_is_one_statement(
 
 
 async def test_reading_a_post_is_one_statement(client: httpx2.AsyncClient, save: Save, statements: list[str]) -> None:
-    post = PostFactory(co_authorships=[CoAuthorship(user=UserFactory(), position=1)])
+    post = new_post(co_authorships=[CoAuthorship(user=new_user(), position=1)])
     await save(post)
     statements.clear()
 
@@ -57,8 +57,8 @@ async def test_creating_a_post_is_three_statements(
 async def test_changing_a_post_takes_the_same_statements_for_any_number_of_co_authors(
     client: httpx2.AsyncClient, save: Save, statements: list[str], co_authors: int
 ) -> None:
-    byline = [CoAuthorship(user=UserFactory(), position=position) for position in range(1, co_authors + 1)]
-    post = PostFactory(co_authorships=byline)
+    byline = [CoAuthorship(user=new_user(), position=position) for position in range(1, co_authors + 1)]
+    post = new_post(co_authorships=byline)
     await save(post)
     statements.clear()
 

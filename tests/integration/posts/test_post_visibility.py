@@ -2,7 +2,7 @@
 
 import httpx2
 
-from tests.resources.posts import POSTS, PostFactory
+from tests.resources.posts import POSTS, new_post
 from tests.support.accounts import USERS
 from tests.support.callers import Save
 from tests.support.world import World
@@ -33,7 +33,7 @@ async def test_authors_are_shown_by_id_and_name_alone_even_to_administrators(
 
 
 async def test_deleting_a_user_deletes_their_posts(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
+    post = new_post()
     await save(post)
 
     response = await client.delete(f"{USERS}/{post.author.id}")

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 
 from app.db.models import CoAuthorship, User
-from tests.resources.posts import POSTS, PostFactory, draft, written_by
+from tests.resources.posts import POSTS, draft, new_post, written_by
 from tests.support.callers import Save
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 
 async def test_a_post_is_published_when_it_is_created(client: httpx2.AsyncClient, author: User) -> None:
@@ -43,7 +43,7 @@ async def test_a_list_shows_posts_without_their_bodies(client: httpx2.AsyncClien
 
 
 async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
+    post = new_post()
     await save(post)
     before = (await client.get(f"{POSTS}/{post.id}")).json()
 
@@ -55,7 +55,7 @@ async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.Asy
 
 
 async def test_a_slug_can_be_taken_away(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
+    post = new_post()
     await save(post)
 
     response = await client.patch(f"{POSTS}/{post.id}", json={"slug": None})
@@ -64,8 +64,8 @@ async def test_a_slug_can_be_taken_away(client: httpx2.AsyncClient, save: Save) 
 
 
 async def test_a_change_shows_the_co_authors_in_order(client: httpx2.AsyncClient, save: Save) -> None:
-    first, second = UserFactory(name="Second on the byline"), UserFactory(name="Third on the byline")
-    post = PostFactory(co_authorships=[CoAuthorship(user=second, position=2), CoAuthorship(user=first, position=1)])
+    first, second = new_user(name="Second on the byline"), new_user(name="Third on the byline")
+    post = new_post(co_authorships=[CoAuthorship(user=second, position=2), CoAuthorship(user=first, position=1)])
     await save(post)
 
     response = await client.patch(f"{POSTS}/{post.id}", json={"title": "Changed"})
@@ -94,7 +94,7 @@ async def test_publishing_a_draft_puts_it_in_the_list(client: httpx2.AsyncClient
 
 
 async def test_publishing_again_after_a_withdrawal_sets_the_date_anew(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory(published_at=datetime(2020, 1, 1, tzinfo=UTC))
+    post = new_post(published_at=datetime(2020, 1, 1, tzinfo=UTC))
     await save(post)
     before = datetime.now(UTC)
 
@@ -108,7 +108,7 @@ async def test_publishing_again_after_a_withdrawal_sets_the_date_anew(client: ht
 
 
 async def test_publishing_twice_keeps_the_first_date(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
+    post = new_post()
     await save(post)
     published_at = (await client.get(f"{POSTS}/{post.id}")).json()["published_at"]
 
@@ -118,7 +118,7 @@ async def test_publishing_twice_keeps_the_first_date(client: httpx2.AsyncClient,
 
 
 async def test_a_deleted_post_is_gone(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory(co_authorships=[CoAuthorship(user=UserFactory(), position=1)])
+    post = new_post(co_authorships=[CoAuthorship(user=new_user(), position=1)])
     await save(post)
 
     response = await client.delete(f"{POSTS}/{post.id}")
