@@ -36,12 +36,7 @@ IN_CLEAR: dict[str, Any] = {
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 async def test_a_password_is_never_sent_in_clear(app: FastAPI, visitor: httpx2.AsyncClient) -> None:
-    options: dict[str, Any] = {
-        "authenticator": only("postern", "secret"),
-        "auth_required": True,
-        "auth_require_tls": False,
-    }
-    async with mailbox(**options) as box:
+    async with mailbox(**IN_CLEAR) as box:
         configure(app, smtp_url=box.url("postern:secret@"))
         response = await visitor.post(USERS, json=NEW)
 
@@ -86,12 +81,8 @@ async def test_a_server_that_offers_starttls_gets_the_mail_encrypted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    options: dict[str, Any] = {
-        "authenticator": only("postern", "p@ss/word:?"),
-        "auth_required": True,
-        "require_starttls": True,
-    }
-    async with mailbox(tls, **options) as box:
+    authenticator = only("postern", "p@ss/word:?")
+    async with mailbox(tls, authenticator=authenticator, auth_required=True, require_starttls=True) as box:
         configure(app, smtp_url=box.url("postern:p%40ss%2Fword%3A%3F@"))
         await visitor.post(USERS, json=NEW)
 
@@ -162,12 +153,7 @@ async def test_a_mail_that_the_server_refuses_is_one_line_without_the_address(
 async def test_a_wrong_password_of_the_server_is_not_in_the_log(
     app: FastAPI, visitor: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options: dict[str, Any] = {
-        "authenticator": only("postern", "secret"),
-        "auth_required": True,
-        "auth_require_tls": False,
-    }
-    async with mailbox(**options) as box:
+    async with mailbox(**IN_CLEAR) as box:
         configure(app, smtp_url=box.url("postern:hunter2hunter2@"))
         response = await visitor.post(USERS, json=NEW)
 
