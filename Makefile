@@ -16,7 +16,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check format migrate rehearse import requirements clean
+.PHONY: help serve test check drill format migrate rehearse import requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/mypy app alembic/env.py packages/*/src
 	$(BIN)/lint-imports
 	$(BIN)/postern db gate
+
+drill: $(READY) ## Remove posts from a copy of the checkout, and add comments to another
+	$(BIN)/python -m tests.drills.remove_posts
+	$(BIN)/python -m tests.drills.add_comments
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix

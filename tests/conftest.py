@@ -10,7 +10,7 @@ os.environ["ENVIRONMENT"] = "test"
 # A run in the background ignores Ctrl-C, and the processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,29 +18,22 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from pgfolder.pytest_plugin import POSTGRES_URL
-from pytest_factoryboy import register
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from app.api.deps import get_db, get_reader, get_transactions
 from app.db.audit import AuditedSession
-from app.db.models.user import User
+from app.db.base import Base
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
 from tests.support.application import admit_admin, client_of, make_settings, running
-from tests.support.callers import signed_in
-from tests.support.factories import PostFactory, UserFactory
+from tests.support.callers import Save
+from tests.support.database import store
 from tests.support.server import Clone, Template
-
-register(UserFactory)
-register(PostFactory)
 
 DRIVERS = ("asyncpg", "psycopg")
 TEMPLATE_URL = pytest.StashKey[str]()
 TEMPLATE = pytest.StashKey[Template]()
-
-type Save = Callable[..., Awaitable[None]]
-type Bearer = Callable[[User], Awaitable[dict[str, str]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -104,9 +97,9 @@ def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
 def save(sessions: async_sessionmaker[AsyncSession]) -> Save:
     """Stores rows that a factory built."""
 
-    async def save(*rows: object) -> None:
+    async def save(*rows: Base) -> None:
         async with sessions.begin() as session:
-            session.add_all(rows)
+            await store(session, rows)
 
     return save
 
@@ -148,16 +141,6 @@ async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody unknown, unless a request carries a credential."""
     async with client_of(app, headers={}) as client:
         yield client
-
-
-@pytest.fixture
-def bearer(app: FastAPI, save: Save) -> Bearer:
-    """The headers of somebody who signed in."""
-
-    async def bearer(user: User) -> dict[str, str]:
-        return await signed_in(app, save, user)
-
-    return bearer
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from sqlalchemy.engine import URL, make_url
 
 from app.db.migrations import project
 from tests.conftest import DRIVERS
+from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.database import ask
 from tests.support.server import Clone
 
-USERS = "/api/v1/users"
 AWAY = (503, "database_unavailable")
 
 

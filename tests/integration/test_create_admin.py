@@ -15,12 +15,11 @@ from sqlalchemy.engine import URL
 
 from app.core.identity import Scope
 from app.db.models.user import User
-from tests.conftest import Save
 from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
-from tests.support.application import client_of, running
-from tests.support.callers import header, with_key
+from tests.support.application import client_of, running, storing
+from tests.support.callers import Callers, header
 from tests.support.database import ask
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 
 ROOT = "root@example.com"
 STRONG = "an unlikely green harbour"
@@ -43,14 +42,6 @@ async def app(url: URL) -> AsyncIterator[FastAPI]:
 async def visitor(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     async with client_of(app, headers={}) as client:
         yield client
-
-
-def storing(app: FastAPI) -> Save:
-    async def save(*rows: object) -> None:
-        async with app.state.database.transaction() as session:
-            session.add_all(rows)
-
-    return save
 
 
 @dataclass(frozen=True)
@@ -139,11 +130,10 @@ async def test_the_password_is_the_first_line_of_the_input(url: URL, visitor: ht
 async def test_an_existing_account_becomes_an_administrator_and_is_signed_out(
     url: URL, app: FastAPI, visitor: httpx2.AsyncClient
 ) -> None:
-    ada = UserFactory(email="Ada@example.com", name="Ada", password_hash=hashed())
-    async with app.state.database.transaction() as session:
-        session.add(ada)
+    ada = new_user(email="Ada@example.com", name="Ada", password_hash=hashed())
+    await storing(app)(ada)
     before = await tokens_of(visitor, ada.email)
-    key = await with_key(storing(app), ada, *Scope)
+    key = await Callers(app, storing(app)).with_key(ada, *Scope)
 
     result = await create_admin(url, "ada@example.com", STRONG.encode())
 
@@ -157,9 +147,8 @@ async def test_an_existing_account_becomes_an_administrator_and_is_signed_out(
 
 
 async def test_a_deactivated_account_is_activated(url: URL, app: FastAPI, visitor: httpx2.AsyncClient) -> None:
-    user: User = UserFactory(email=ROOT, is_active=False, email_verified_at=None)
-    async with app.state.database.transaction() as session:
-        session.add(user)
+    user: User = new_user(email=ROOT, is_active=False, email_verified_at=None)
+    await storing(app)(user)
 
     await create_admin(url, ROOT, STRONG.encode())
 
@@ -230,7 +219,7 @@ async def test_a_database_that_is_not_there_is_one_line(url: URL) -> None:
 async def test_an_administrator_becomes_an_ordinary_account_at_once(
     url: URL, app: FastAPI, visitor: httpx2.AsyncClient
 ) -> None:
-    await storing(app)(UserFactory(email=ROOT, is_admin=True, password_hash=hashed()))
+    await storing(app)(new_user(email=ROOT, is_admin=True, password_hash=hashed()))
     headers = header((await tokens_of(visitor, ROOT))["access_token"])
 
     result = await command(url, *USERS, "revoke-admin", ROOT.upper())

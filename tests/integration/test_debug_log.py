@@ -7,11 +7,11 @@ from sqlalchemy.engine import URL
 
 from app.core.config import load_settings
 from app.main import create_app
+from tests.support.accounts import USERS
 from tests.support.application import make_settings
 from tests.support.database import ask
 from tests.support.loglines import logged
 
-USERS = "/api/v1/users"
 DEBUG = make_settings(log_level="DEBUG")
 END_ALL = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
@@ -62,7 +62,7 @@ async def test_the_start_of_the_embedded_database_is_told(tmp_path: Path) -> Non
 
 async def test_without_it_nothing_of_this_is_logged(live_client: httpx2.AsyncClient, live_url: URL) -> None:
     with logged(make_settings()) as lines:
-        await live_client.post("/api/v1/posts", json={})
+        await live_client.post(USERS, json={})
         await live_client.get(USERS)
         ask(live_url, END_ALL)
         await live_client.get(USERS)

@@ -1,9 +1,7 @@
 """Page 1,000 costs what page 1 costs: shown by the rows that PostgreSQL reads, not by the clock."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import httpx2
 import pytest
@@ -11,33 +9,17 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.session import Database
+from tests.support.plans import cost
+from tests.support.resources import Many, Route, Values, lists
 
-AUTHOR = UUID(int=1)
 LIMIT = 10
 PAGES = 15
 
-ROWS = """
-INSERT INTO users (id, name, created_at)
-SELECT lpad(to_hex(n), 32, '0')::uuid, 'Author ' || n, timestamptz '2020-01-01' + n * interval '1 minute'
-FROM generate_series(1, 2000) n;
+# Which plan is cheapest for so few rows is a matter of luck, that an index gives the order is not.
+PLANNER = ("SET LOCAL enable_sort = off", "SET LOCAL enable_bitmapscan = off")
 
-INSERT INTO posts (id, author_id, title, body, created_at, published_at)
-SELECT lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(1 + n % 40 / 2), 32, '0')::uuid, 'Post ' || n, '', moment,
-    CASE WHEN n % 2 = 0 THEN moment END
-FROM generate_series(1, 8000) n, LATERAL (SELECT timestamptz '2020-01-01' + n / 7 * interval '1 minute' AS moment) m;
-
-ANALYZE users, posts;
-
--- Which plan is cheapest for so few rows is a matter of luck, that an index gives the order is not.
-SET LOCAL enable_sort = off;
-SET LOCAL enable_bitmapscan = off
-"""
-
-
-@pytest.fixture
-async def many_rows(connection: AsyncConnection) -> None:
-    for statement in ROWS.split(";"):
-        await connection.execute(text(statement))
+PAGED = [route for route in lists() if "cursor" in route.query]
+QUERIES = [(route, query) for route in PAGED if route.many for query in route.many.queries]
 
 
 @pytest.fixture
@@ -55,48 +37,33 @@ def reads(shared_database: Database) -> Iterator[list[tuple[str, Any]]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def rows_read(node: dict[str, Any], table: str) -> int:
-    """How many rows of the table were touched below this node of an analysed plan, those thrown away included."""
-    touched = 0
-    if node.get("Relation Name") == table:
-        thrown_away = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-        touched = round((node["Actual Rows"] + thrown_away) * node["Actual Loops"])
-    return touched + sum(rows_read(child, table) for child in node.get("Plans", []))
+async def store_many(connection: AsyncConnection, many: Many) -> None:
+    for statement in (*many.statements, f"ANALYZE {many.table}", *PLANNER):
+        await connection.execute(text(statement))
 
 
-async def cost(connection: AsyncConnection, read: tuple[str, Any], table: str) -> int:
-    statement, parameters = read
-    explain = f"EXPLAIN (ANALYZE, BUFFERS OFF, FORMAT JSON) {statement}"
-    plan = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
-    plan = json.loads(plan) if isinstance(plan, str) else plan
-    return rows_read(plan[0]["Plan"], table)
+def test_every_list_in_pages_says_how_it_gets_long() -> None:
+    assert [str(route) for route in PAGED if not route.many] == [], "say it in `many`"
 
 
-@pytest.mark.parametrize(
-    ("path", "query"),
-    [
-        ("posts", {"status": "published"}),
-        ("posts", {"status": "draft"}),
-        ("posts", {"status": "published", "author_id": str(AUTHOR)}),
-        ("posts", {"status": "draft", "author_id": str(AUTHOR)}),
-        ("users", {}),
-    ],
-    ids=["published", "drafts", "of one author", "drafts of one author", "users"],
-)
+@pytest.mark.parametrize(("route", "query"), QUERIES, ids=str)
 async def test_a_deep_page_reads_as_many_rows_as_the_first(
     client: httpx2.AsyncClient,
     connection: AsyncConnection,
-    many_rows: None,
     reads: list[tuple[str, Any]],
-    path: str,
-    query: dict[str, str],
+    route: Route,
+    query: Values,
 ) -> None:
+    assert route.many
+    await store_many(connection, route.many)
+    reads.clear()
     cursor: dict[str, str] = {}
     for _ in range(PAGES):
-        page = (await client.get(f"/api/v1/{path}", params={"limit": LIMIT} | query | cursor)).json()
+        page = (await client.get(route.path, params={"limit": LIMIT, **query, **cursor})).json()
         cursor = {"cursor": page["next_cursor"]}
 
     first, deep = reads[0], reads[PAGES - 1]
 
     assert len(page["items"]) == LIMIT
-    assert await cost(connection, first, path) == await cost(connection, deep, path) == LIMIT + 1
+    table = route.many.table
+    assert await cost(connection, first, table) == await cost(connection, deep, table) == LIMIT + 1

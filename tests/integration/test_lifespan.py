@@ -9,19 +9,20 @@ from sqlalchemy.engine import URL
 from app.api.deps import AppSettings, get_settings
 from app.core.config import load_settings
 from app.main import create_app
+from tests.support.accounts import USERS
 from tests.support.application import client_of, make_settings
 
 
-async def serves_posts(app: FastAPI) -> bool:
+async def serves_users(app: FastAPI) -> bool:
     async with app.router.lifespan_context(app), client_of(app, headers={}) as client:
-        response = await client.get("/api/v1/posts")
+        response = await client.get(USERS)
         return response.status_code == 200 and response.json() == {"items": [], "next_cursor": None}
 
 
 async def test_without_a_database_url_it_brings_a_migrated_database_of_its_own(tmp_path: Path) -> None:
     settings = load_settings(_env_file=None, environment="test", data_dir=tmp_path)
 
-    assert await serves_posts(create_app(settings))
+    assert await serves_users(create_app(settings))
 
     assert (tmp_path / "postgres").is_dir()
 
@@ -29,7 +30,7 @@ async def test_without_a_database_url_it_brings_a_migrated_database_of_its_own(t
 async def test_with_a_database_url_it_uses_that_one(live_url: URL, tmp_path: Path) -> None:
     app = create_app(make_settings(live_url, data_dir=tmp_path))
 
-    assert await serves_posts(app)
+    assert await serves_users(app)
 
     assert not (tmp_path / "postgres").exists()
 

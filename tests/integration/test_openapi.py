@@ -7,18 +7,20 @@ from typing import Any
 import httpx2
 import openapi_spec_validator
 import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.conftest import Save
-from tests.support.factories import PostFactory, UserFactory
+from tests.support.accounts import USERS
+from tests.support.database import undone
+from tests.support.resources import Route, routes, send, with_json
+from tests.support.world import World
 
 type Document = dict[str, Any]
 
 
-@pytest.fixture
-async def document(client: httpx2.AsyncClient) -> Document:
-    response = await client.get("/openapi.json")
-    assert response.status_code == 200
-    contract: Document = response.json()
+@pytest.fixture(scope="session")
+def document(shared_app: FastAPI) -> Document:
+    contract: Document = json.loads(json.dumps(shared_app.openapi()))
     return contract
 
 
@@ -38,17 +40,23 @@ def references(node: Any) -> Iterator[str]:
             yield from references(each)
 
 
-async def test_the_contract_is_valid_openapi(document: Document) -> None:
+async def test_the_contract_is_served(client: httpx2.AsyncClient, document: Document) -> None:
+    response = await client.get("/openapi.json")
+
+    assert (response.status_code, response.json()) == (200, document)
+
+
+def test_the_contract_is_valid_openapi(document: Document) -> None:
     openapi_spec_validator.validate(document)
 
 
-async def test_the_contract_points_to_nothing_that_it_lacks_and_keeps_nothing_unused(document: Document) -> None:
+def test_the_contract_points_to_nothing_that_it_lacks_and_keeps_nothing_unused(document: Document) -> None:
     present = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
 
     assert set(references(document)) == present
 
 
-async def test_every_error_is_documented_as_a_problem(document: Document) -> None:
+def test_every_error_is_documented_as_a_problem(document: Document) -> None:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
     for name, operation in operations(document):
@@ -59,83 +67,79 @@ async def test_every_error_is_documented_as_a_problem(document: Document) -> Non
         assert [each["content"] for each in errors.values()] == [problem] * len(errors), name
 
 
-async def test_the_frameworks_own_error_schemas_are_not_in_the_contract(document: Document) -> None:
+def test_the_frameworks_own_error_schemas_are_not_in_the_contract(document: Document) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
 
 
-async def test_the_contract_tells_the_limits(document: Document) -> None:
-    title = document["components"]["schemas"]["PostCreate"]["properties"]["title"]
+def test_the_contract_tells_the_limits(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    name = schemas["ApiKeyCreate"]["properties"]["name"]
+    password = schemas["PasswordSet"]["properties"]["password"]
 
-    assert (title["minLength"], title["maxLength"]) == (1, 200)
-    assert document["components"]["schemas"]["PostCreate"]["additionalProperties"] is False
-    password = document["components"]["schemas"]["PasswordSet"]["properties"]["password"]
+    assert (name["minLength"], name["maxLength"]) == (1, 100)
+    assert schemas["ApiKeyCreate"]["additionalProperties"] is False
     assert (password["minLength"], password["maxLength"]) == (8, 128)
 
 
-POSTS, POST, USERS, USER = "/api/v1/posts", "/api/v1/posts/{post_id}", "/api/v1/users", "/api/v1/users/{user_id}"
-NOBODY = "00000000-0000-7000-8000-000000000000"
-DEEP = {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}
-LARGE = {"content": b" " * 9_000_000}
-
-
-def written(**values: str) -> dict[str, Any]:
-    """`AUTHOR` stands for the author that the test has stored."""
-    return {"json": {"author_id": "AUTHOR", "title": "Notes", "body": ""} | values}
-
-
-@pytest.mark.parametrize(
-    ("call", "options", "status"),
-    [
-        (f"GET {POSTS}", {}, 200),
-        (f"GET {POSTS}", {"params": {"limit": 0}}, 422),
-        (f"POST {POSTS}", {"json": {}}, 422),
-        (f"POST {POSTS}", DEEP, 400),
-        (f"POST {POSTS}", LARGE, 413),
-        (f"POST {POSTS}", {"content": b"{}"}, 415),
-        (f"POST {POSTS}", written(author_id=NOBODY), 422),
-        (f"POST {POSTS}", written(), 201),
-        (f"POST {POSTS}", written(slug="taken"), 409),
-        (f"GET {POST}", {}, 200),
-        (f"PATCH {POST}", {"json": {"title": "Changed"}}, 200),
-        (f"PATCH {POST}", {"json": {"titel": "Changed"}}, 422),
-        (f"DELETE {POST}", {}, 204),
-        (f"POST {USERS}", {"json": {"email": "new@example.com"}}, 201),
-        (f"POST {USERS}", {"json": {"email": "taken@example.com"}}, 409),
-        (f"GET {USERS}", {}, 200),
-        (f"GET {USER}", {}, 200),
-        (f"PATCH {USER}", {"json": {"email": "ada@example.com"}}, 200),
-        (f"DELETE {USER}", {}, 204),
-    ],
-)
-async def test_what_is_answered_is_documented(
-    client: httpx2.AsyncClient, save: Save, call: str, options: dict[str, Any], status: int
-) -> None:
-    post = PostFactory(slug="taken", author__email="taken@example.com")
-    await save(post, UserFactory(email="second@example.com"))
-    method, _, path = call.partition(" ")
-    if "json" in options:
-        known = {"AUTHOR": str(post.author.id)}
-        options = {"json": {name: known.get(value, value) for name, value in options["json"].items()}}
-
-    response = await client.request(method, path.format(post_id=post.id, user_id=post.author.id), **options)
-
-    assert response.status_code == status
-    await assert_documented(client, call, response)
-
-
-@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", [POST, USER])
-async def test_that_nothing_is_there_is_documented(client: httpx2.AsyncClient, method: str, path: str) -> None:
-    options = {"json": {}} if method == "PATCH" else {}
-
-    response = await client.request(method, path.format(post_id=NOBODY, user_id=NOBODY), **options)
-
-    assert response.status_code == 404
-    await assert_documented(client, f"{method} {path}", response)
-
-
-async def assert_documented(client: httpx2.AsyncClient, call: str, response: httpx2.Response) -> None:
-    contract = (await client.get("/openapi.json")).json()
-    documented = dict(operations(contract))[call]["responses"][str(response.status_code)]
+def assert_documented(document: Document, route: Route, response: httpx2.Response) -> None:
+    documented = dict(operations(document))[str(route)]["responses"][str(response.status_code)]
     media_types = [response.headers["Content-Type"]] if response.content else []
     assert list(documented.get("content", {})) == media_types
+
+
+IN_CONTRACT = [route for route in routes() if route.path.startswith("/api/")]
+WITH_ID = [route for route in IN_CONTRACT if "{" in route.path]
+NOBODY = "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize("route", IN_CONTRACT, ids=str)
+async def test_what_is_answered_is_documented(
+    world: World, visitor: httpx2.AsyncClient, connection: AsyncConnection, document: Document, route: Route
+) -> None:
+    for caller in ("anon", "other", "owner", "admin", "key"):
+        async with undone(connection):
+            response = await send(visitor, world, route, await world.headers_of(caller, route.scope))
+        assert_documented(document, route, response)
+
+
+@pytest.mark.parametrize("route", WITH_ID, ids=str)
+async def test_that_nothing_is_there_is_documented(
+    world: World, visitor: httpx2.AsyncClient, document: Document, route: Route
+) -> None:
+    world.ids |= dict.fromkeys(world.ids, NOBODY)
+
+    response = await send(visitor, world, route, await world.headers_of("admin"))
+
+    assert response.status_code == 404
+    assert_documented(document, route, response)
+
+
+UNREADABLE: dict[int, dict[str, Any]] = {
+    400: {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
+    413: {"content": b" " * 9_000_000},
+    415: {"content": b"{}"},
+    422: {"json": {"unknown": "field"}},
+}
+
+
+@pytest.mark.parametrize("route", with_json(), ids=str)
+@pytest.mark.parametrize("status", UNREADABLE)
+async def test_a_body_that_cannot_be_taken_is_documented(
+    world: World, visitor: httpx2.AsyncClient, document: Document, route: Route, status: int
+) -> None:
+    headers = await world.headers_of("owner") | UNREADABLE[status].get("headers", {})
+    options = {name: value for name, value in UNREADABLE[status].items() if name != "headers"}
+
+    response = await visitor.request(route.method, route.path.format(**world.ids), headers=headers, **options)
+
+    assert response.status_code == status
+    assert_documented(document, route, response)
+
+
+async def test_a_conflict_is_documented(world: World, visitor: httpx2.AsyncClient, document: Document) -> None:
+    taken = {"email": world.other.email, "password": "a walk along the river"}
+
+    response = await visitor.post(USERS, json=taken)
+
+    assert response.status_code == 409
+    assert_documented(document, next(route for route in routes() if route.key == ("POST", USERS)), response)

@@ -10,17 +10,16 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.models.user import User
-from tests.conftest import Save
-from tests.support.accounts import AUTH, configure, hashed
-from tests.support.factories import UserFactory
+from tests.support.accounts import AUTH, USERS, configure, hashed
+from tests.support.callers import Save
 from tests.support.mailbox import mailbox
-from tests.support.world import USERS
+from tests.support.users import new_user
 
 PAGES = ["/verify-email", "/set-password"]
 
 
 async def test_the_links_in_mails_lead_to_a_page(app: FastAPI, visitor: httpx2.AsyncClient, save: Save) -> None:
-    ada: User = UserFactory(email="ada@example.com", password_hash=hashed())
+    ada: User = new_user(email="ada@example.com", password_hash=hashed())
     await save(ada)
     async with mailbox() as box:
         configure(app, smtp_url=box.url(), public_url="http://postern.test")

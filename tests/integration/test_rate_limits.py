@@ -18,12 +18,11 @@ from starlette.types import Receive, Scope, Send
 from app.api.deps import get_process_context, get_settings
 from app.core.errors import InvalidSettings
 from app.wiring import make_process_context
-from tests.conftest import Save
+from tests.support.accounts import AUTH, PASSWORD, USERS, hashed
 from tests.support.application import client_of, make_settings, running
-from tests.support.callers import ADMIN, signed_in
+from tests.support.callers import ADMIN, Callers, Save
 from tests.support.database import ask, count
-from tests.support.factories import UserFactory
-from tests.support.world import AUTH, PASSWORD, PASSWORD_HASH, USERS
+from tests.support.users import new_user
 
 WIDE = "1000/hour"
 LIMITS: dict[str, Any] = {
@@ -155,7 +154,7 @@ async def test_a_new_window_allows_again(app: FastAPI, connection: AsyncConnecti
 
 async def test_a_success_counts_too_and_the_right_password_doesnt_pass_a_limit(app: FastAPI, save: Save) -> None:
     use_limits(app, rate_limit_sign_in_account="2/minute")
-    await save(UserFactory(email="ada@example.com", password_hash=PASSWORD_HASH))
+    await save(new_user(email="ada@example.com", password_hash=hashed()))
     right = {"username": "ada@example.com", "password": PASSWORD}
     async with client_at(app, "203.0.113.7") as client:
         answers = [await client.post(f"{AUTH}/token", data=right) for _ in range(3)]
@@ -163,8 +162,8 @@ async def test_a_success_counts_too_and_the_right_password_doesnt_pass_a_limit(a
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-async def test_a_stolen_token_isnt_the_way_to_guess_the_password(app: FastAPI, save: Save) -> None:
-    headers = await signed_in(app, save, UserFactory(password_hash=PASSWORD_HASH))
+async def test_a_stolen_token_isnt_the_way_to_guess_the_password(app: FastAPI, callers: Callers) -> None:
+    headers = await callers.signed_in(new_user(password_hash=hashed()))
     use_limits(app, rate_limit_sign_in_account="2/minute")
     change = {"current_password": "a guess", "new_password": "another long one"}
     async with client_at(app, "192.0.2.1", **headers) as client:

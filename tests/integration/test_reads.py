@@ -2,10 +2,9 @@
 
 from sqlalchemy.engine import URL
 
+from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.wire import tapped
-
-USERS = "/api/v1/users"
 
 
 async def test_a_read_sends_nothing_but_its_statement(live_url: URL) -> None:

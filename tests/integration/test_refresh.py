@@ -1,7 +1,6 @@
 """Refresh tokens: each is good once, its return ends the family, and a lost answer can be asked for again."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx2
 import psycopg
@@ -13,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.security import digest
 from app.db.models.user import User
-from tests.conftest import Save
 from tests.support.accounts import (
     AUTH,
     PASSWORD,
@@ -27,38 +25,16 @@ from tests.support.accounts import (
     tokens_of,
     told,
 )
-from tests.support.application import SECRET, client_of
+from tests.support.application import OTHER_SECRET, SECRET, storing
 from tests.support.callers import header
 from tests.support.database import ask, plain
-from tests.support.factories import UserFactory
+from tests.support.users import new_user
 from tests.support.waiting import until_blocked
-
-OTHER_SECRET = "another secret of more than 32 characters"
-
-
-@pytest.fixture
-async def ada(save: Save) -> User:
-    user = UserFactory(email="ada@example.com", password_hash=hashed())
-    await save(user)
-    return user
-
-
-@pytest.fixture
-async def tokens(visitor: httpx2.AsyncClient, ada: User) -> Tokens:
-    return await tokens_of(visitor, ada.email)
-
-
-@pytest.fixture
-async def live_visitor(live_app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    """Somebody unknown; what is written stays."""
-    async with client_of(live_app, headers={}) as client:
-        yield client
 
 
 @pytest.fixture
 async def live_tokens(live_app: FastAPI, live_visitor: httpx2.AsyncClient) -> Tokens:
-    async with live_app.state.database.transaction() as session:
-        session.add(UserFactory(email="ada@example.com", password_hash=hashed()))
+    await storing(live_app)(new_user(email="ada@example.com", password_hash=hashed()))
     return await tokens_of(live_visitor, "ada@example.com")
 
 
@@ -265,7 +241,7 @@ async def test_no_token_password_or_key_is_stored_as_it_is(
     live_visitor: httpx2.AsyncClient, live_tokens: Tokens, live_url: URL
 ) -> None:
     successor = await refreshed(live_visitor, live_tokens)
-    new_key = {"name": "deploy script", "scopes": ["posts:read"]}
+    new_key = {"name": "deploy script", "scopes": ["users:read"]}
     key = await live_visitor.post(f"{AUTH}/api-keys", json=new_key, headers=header(successor["access_token"]))
     secrets = [PASSWORD, key.json()["key"]]
     secrets += [pair[kind] for pair in (live_tokens, successor) for kind in ("access_token", "refresh_token")]

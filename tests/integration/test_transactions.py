@@ -14,22 +14,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deps import WriteSession, get_db
 from app.core.errors import EmailTaken
-from tests.support.application import client_of
+from tests.support.accounts import USERS
+from tests.support.application import client_of, storing
+from tests.support.callers import Callers
 from tests.support.database import ask, count, idle_transactions, open_writes, terminate_transactions
-from tests.support.factories import UserFactory
-from tests.support.world import ANSWER_FIRST, CHANGES, USERS, make_world, routes_of, send
+from tests.support.resources import Route, changes, make_world, send
+from tests.support.users import new_user
+from tests.support.world import World
 
 
-async def mutate(app: FastAPI, client: httpx2.AsyncClient, method: str, path: str) -> httpx2.Response:
-    """Sends the request of CHANGES as the owner of what it is about."""
-
-    async def save(*rows: object) -> None:
-        async with app.state.database.transaction() as session:
-            session.add_all(rows)
-
-    world = await make_world(app, save)
-    headers = await world.as_user(world.owner)
-    return await send(client, world, method, path, {**headers, "X-Observe": "yes"})
+async def mutate(app: FastAPI, client: httpx2.AsyncClient, route: Route) -> httpx2.Response:
+    """Sends the route's good request as the owner of what it is about."""
+    save = storing(app)
+    world = await make_world(World(save, Callers(app, save)))
+    return await send(client, world, route, {**await world.headers_of("owner"), "X-Observe": "yes"})
 
 
 def observed(app: FastAPI, url: URL) -> tuple[ASGIApp, list[str]]:
@@ -61,33 +59,29 @@ def post_route(app: FastAPI, endpoint: Callable[..., Any], **options: Any) -> No
 
 
 async def insert_user(session: AsyncSession) -> None:
-    session.add(UserFactory())
+    session.add(new_user())
     await session.flush()
 
 
-def test_every_route_that_changes_something_is_listed_here(shared_app: FastAPI) -> None:
-    assert {route for route in routes_of(shared_app) if route[0] != "GET"} == set(CHANGES)
-
-
-@pytest.mark.parametrize(("method", "path"), sorted(CHANGES.keys() - ANSWER_FIRST))
+@pytest.mark.parametrize("route", [each for each in changes() if not each.answers_first], ids=str)
 async def test_a_write_is_committed_before_the_first_byte_of_the_response(
-    live_app: FastAPI, live_url: URL, method: str, path: str
+    live_app: FastAPI, live_url: URL, route: Route
 ) -> None:
     asgi, order = observed(live_app, live_url)
     async with client_of(asgi) as client:
-        response = await mutate(live_app, client, method, path)
+        response = await mutate(live_app, client, route)
 
     assert order == ["COMMIT", f"first byte of a {response.status_code}, 0 open"]
     assert response.is_success
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(ANSWER_FIRST))
+@pytest.mark.parametrize("route", [each for each in changes() if each.answers_first], ids=str)
 async def test_a_mail_that_nobody_may_know_of_is_prepared_after_the_response(
-    live_app: FastAPI, live_url: URL, method: str, path: str
+    live_app: FastAPI, live_url: URL, route: Route
 ) -> None:
     asgi, order = observed(live_app, live_url)
     async with client_of(asgi) as client:
-        await mutate(live_app, client, method, path)
+        await mutate(live_app, client, route)
 
     assert order[0] == "first byte of a 202, 0 open"
 
@@ -181,7 +175,7 @@ async def raises_domain_error(session: WriteSession) -> int:
 
 async def returns_what_its_model_refuses(session: WriteSession) -> int:
     await insert_user(session)
-    return "the canary"  # type: ignore[return-value] - what the framework has to refuse
+    return "the canary"  # type: ignore[return-value]  # what the framework has to refuse
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.conftest import Save
-from tests.support.factories import PostFactory, UserFactory
-
-USERS = "/api/v1/users"
+from tests.support.accounts import PASSWORD, USERS
+from tests.support.callers import Save
+from tests.support.users import new_user
 
 
 @pytest.mark.parametrize("path", ["/api/v1/users/", "/api/v1/users"])
@@ -39,7 +40,7 @@ async def test_a_created_user_can_be_read(client: httpx2.AsyncClient) -> None:
 
 
 async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.AsyncClient, save: Save) -> None:
-    user = UserFactory(name="Ada", email="ada@example.com")
+    user = new_user(name="Ada", email="ada@example.com")
     await save(user)
 
     response = await client.patch(f"{USERS}/{user.id}", json={"is_active": False})
@@ -50,8 +51,8 @@ async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.Asy
 
 
 async def test_an_address_cannot_be_changed_to_one_that_is_taken(client: httpx2.AsyncClient, save: Save) -> None:
-    user = UserFactory()
-    await save(user, UserFactory(email="ada@example.com"))
+    user = new_user()
+    await save(user, new_user(email="ada@example.com"))
 
     response = await client.patch(f"{USERS}/{user.id}", json={"email": "Ada@example.com"})
 
@@ -61,7 +62,7 @@ async def test_an_address_cannot_be_changed_to_one_that_is_taken(client: httpx2.
 
 @pytest.mark.parametrize("field", ["email", "is_active"])
 async def test_a_required_field_cannot_become_null(client: httpx2.AsyncClient, save: Save, field: str) -> None:
-    user = UserFactory()
+    user = new_user()
     await save(user)
 
     response = await client.patch(f"{USERS}/{user.id}", json={field: None})
@@ -69,23 +70,31 @@ async def test_a_required_field_cannot_become_null(client: httpx2.AsyncClient, s
     assert response.status_code == 422
 
 
-async def test_deleting_a_user_deletes_their_posts(client: httpx2.AsyncClient, save: Save) -> None:
-    post = PostFactory()
-    await save(post)
+async def test_a_deleted_user_is_gone(client: httpx2.AsyncClient, save: Save) -> None:
+    user = new_user()
+    await save(user)
 
-    response = await client.delete(f"{USERS}/{post.author.id}")
+    response = await client.delete(f"{USERS}/{user.id}")
 
-    assert response.status_code == 204
-    assert response.content == b""
-    assert (await client.get(f"{USERS}/{post.author.id}")).status_code == 404
-    assert (await client.get(f"/api/v1/posts/{post.id}")).status_code == 404
+    assert (response.status_code, response.content) == (204, b"")
+    assert (await client.get(f"{USERS}/{user.id}")).status_code == 404
+
+
+async def test_somebody_who_registers_gets_an_ordinary_account_that_isnt_confirmed(
+    visitor: httpx2.AsyncClient, connection: AsyncConnection
+) -> None:
+    everything = {"email": "ada@example.com", "name": "Ada", "is_active": True, "password": PASSWORD}
+
+    created = await visitor.post(USERS, json=everything)
+
+    assert created.status_code == 201
+    stored = await connection.execute(text("SELECT is_admin, email_verified_at, is_active FROM users"))
+    assert [tuple(row) for row in stored] == [(False, None, True)]
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_a_user_who_is_not_there_is_a_404(client: httpx2.AsyncClient, method: str) -> None:
-    body = {"json": {}} if method == "PATCH" else {}
-
-    response = await client.request(method, f"{USERS}/{uuid4()}", **body)
+    response = await client.request(method, f"{USERS}/{uuid4()}", json={} if method == "PATCH" else None)
 
     assert response.status_code == 404
     assert response.json()["code"] == "user_not_found"
@@ -93,7 +102,7 @@ async def test_a_user_who_is_not_there_is_a_404(client: httpx2.AsyncClient, meth
 
 async def test_users_are_listed_newest_first_in_pages(client: httpx2.AsyncClient, save: Save) -> None:
     for _ in range(5):
-        await save(UserFactory())
+        await save(new_user())
 
     first = (await client.get(USERS, params={"limit": 3})).json()
     second = (await client.get(USERS, params={"limit": 3, "cursor": first["next_cursor"]})).json()

@@ -14,9 +14,12 @@ from app.wiring import make_process_context
 from tests.support.application import make_settings
 from tests.support.callers import header
 
-AUTH = "/api/v1/auth"
-ME = "/api/v1/users/me"
+API = "/api/v1"
+AUTH = f"{API}/auth"
+USERS = f"{API}/users"
+ME = f"{USERS}/me"
 PASSWORD = "a quiet green harbour"
+NEW_PASSWORD = "another quiet harbour"
 
 type Tokens = dict[str, Any]
 

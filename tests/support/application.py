@@ -13,11 +13,18 @@ from starlette.types import ASGIApp
 from app.api.identity import Identities, bearer, get_optional_user
 from app.core.config import Settings, load_settings
 from app.core.identity import Caller
+from app.db.base import Base
 from app.db.session import Database
 from app.main import create_app
-from tests.support.callers import ADMIN, ADMIN_CREDENTIAL
+from tests.support.callers import ADMIN, ADMIN_CREDENTIAL, Save
+from tests.support.database import store
 
 SECRET = "a test secret of more than 32 characters"
+OTHER_SECRET = "another secret of more than 32 characters"
+PRODUCTION: dict[str, Any] = {
+    "environment": "production",
+    "secret_keys": {"one": "a production secret of more than 32 characters"},
+}
 
 
 def make_settings(url: URL | None = None, **values: Any) -> Settings:
@@ -36,6 +43,11 @@ def make_settings(url: URL | None = None, **values: Any) -> Settings:
     return load_settings(_env_file=None, **(defaults | values))
 
 
+def offline(**settings: Any) -> FastAPI:
+    """An application without a database, for what is answered before one is asked."""
+    return create_app(make_settings(**settings))
+
+
 @asynccontextmanager
 async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncIterator[FastAPI]:
     """An application with engines of its own on this database, as in production: what it commits is committed."""
@@ -47,6 +59,16 @@ async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncI
         yield app
     finally:
         await app.state.database.close()
+
+
+def storing(app: FastAPI) -> Save:
+    """Stores rows in transactions of the application's own: they are committed."""
+
+    async def save(*rows: Base) -> None:
+        async with app.state.database.transaction() as session:
+            await store(session, rows)
+
+    return save
 
 
 def admit_admin(app: FastAPI) -> None:

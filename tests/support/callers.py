@@ -11,8 +11,11 @@ from app.db.models.api_key import ApiKey
 from app.db.models.auth_session import AuthSession
 from app.db.models.user import User
 
+type Headers = dict[str, str]
+type Save = Callable[..., Awaitable[None]]
 
-def header(credential: str) -> dict[str, str]:
+
+def header(credential: str) -> Headers:
     return {"Authorization": f"Bearer {credential}"}
 
 
@@ -20,17 +23,22 @@ ADMIN_CREDENTIAL = "the administrator of tests"
 ADMIN = header(ADMIN_CREDENTIAL)
 
 
-async def signed_in(app: FastAPI, save: Callable[..., Awaitable[None]], user: User) -> dict[str, str]:
-    """Stores the user, if new, and a session of theirs; the headers that open it."""
-    await save(user)
-    session = AuthSession(user_id=user.id, expires_at=datetime.now(UTC) + timedelta(days=1))
-    await save(session)
-    return header(app.state.process_context.keyring.access_token(user_id=user.id, session_id=session.id))
+class Callers:
+    """Makes the headers of somebody with a session or a key, in the database that `save` writes to."""
 
+    def __init__(self, app: FastAPI, save: Save) -> None:
+        self._app = app
+        self._save = save
 
-async def with_key(save: Callable[..., Awaitable[None]], user: User, *scopes: Scope) -> dict[str, str]:
-    """Stores the user, if new, and an API key of theirs; the headers that carry it."""
-    await save(user)
-    secret, prefix = new_api_key()
-    await save(ApiKey(user_id=user.id, name="test", prefix=prefix, key_hash=digest(secret), scopes=list(scopes)))
-    return header(secret)
+    async def signed_in(self, user: User) -> Headers:
+        """Stores the user, if new, and a session of theirs; the headers that open it."""
+        session = AuthSession(user_id=user.id, expires_at=datetime.now(UTC) + timedelta(days=1))
+        await self._save(user, session)
+        return header(self._app.state.process_context.keyring.access_token(user_id=user.id, session_id=session.id))
+
+    async def with_key(self, user: User, *scopes: Scope) -> Headers:
+        """Stores the user, if new, and an API key of theirs with these scopes; the headers that carry it."""
+        secret, prefix = new_api_key()
+        key = ApiKey(user_id=user.id, name="test", prefix=prefix, key_hash=digest(secret), scopes=list(scopes))
+        await self._save(user, key)
+        return header(secret)

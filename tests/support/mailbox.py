@@ -49,6 +49,7 @@ class Mailbox:
         self.on_arrival()
         if self.refuses:
             return self.refuses
+        assert isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=policy.default)
         self.mails.append(
             Received(

@@ -13,16 +13,16 @@ from tests.support.laws import ROOT
 LINT = Path(sys.executable).with_name("lint-imports")
 
 PLANTED = [
-    ("app/core/errors.py", "from app.services import posts", "The house: each layer knows only those below it"),
+    ("app/core/errors.py", "from app.services import users", "The house: each layer knows only those below it"),
     ("app/api/deps.py", "import app.cli.main", "The house: each layer knows only those below it"),
-    ("app/services/posts.py", "import sqlalchemy", "Services decide: no HTTP, no SQL"),
-    ("app/services/posts.py", "from fastapi import HTTPException", "Services decide: no HTTP, no SQL"),
+    ("app/services/users.py", "import sqlalchemy", "Services decide: no HTTP, no SQL"),
+    ("app/services/users.py", "from fastapi import HTTPException", "Services decide: no HTTP, no SQL"),
     (
-        "app/api/routes/posts.py",
-        "from app.repos.posts import PostRepo",
+        "app/api/routes/users.py",
+        "from app.repos.users import UserRepo",
         "Routes declare: no SQL, no repos, no database",
     ),
-    ("app/repos/posts.py", "from starlette.exceptions import HTTPException", "Only the API knows HTTP"),
+    ("app/repos/users.py", "from starlette.exceptions import HTTPException", "Only the API knows HTTP"),
 ]
 
 

