@@ -4,10 +4,13 @@ import json
 
 import pytest
 from alembic.util import CommandError
+from safestep.cli import make_app
 from safestep.gate import GateClosed, safe_to_run
 from safestep.migrations import checksums
 from safestep_support.linting import LOCK_TIMEOUT, LintedRevisions
-from safestep_support.revisions import executing
+from safestep_support.revisions import Revisions, executing
+from sqlalchemy.engine import URL
+from typer.testing import CliRunner
 
 REASON = "it ran when the table was empty"
 
@@ -44,11 +47,22 @@ def test_a_listed_finding_is_known_to_machines(sealed: LintedRevisions) -> None:
     assert (known["sealed"], known["reason"]) == (True, REASON)
 
 
-def test_the_gate_opens_on_a_listed_finding_and_shows_it(sealed: LintedRevisions) -> None:
+def test_the_gate_is_closed_until_a_finding_is_listed(sealed: LintedRevisions) -> None:
     with pytest.raises(GateClosed, match="shop db baseline"):
         safe_to_run(sealed.project)
     sealed.run("baseline", "--reason", REASON)
-    assert f"truncate - {REASON}" in str(safe_to_run(sealed.project))
+    safe_to_run(sealed.project)
+
+
+def test_the_gate_shows_what_is_known(revisions: Revisions, server: URL) -> None:
+    revisions.add("one", executing("TRUNCATE counters"))
+    checksums.seal(revisions.project)
+    run, commands = CliRunner().invoke, make_app(revisions.project)
+    assert run(commands, ["baseline", "--reason", REASON]).exit_code == 0
+    result = run(commands, ["gate", "--server", server.render_as_string(hide_password=False)])
+    assert result.exit_code == 0
+    _, _, shown = result.output.partition("open: revisions are safe to run\nKnown, in sealed revisions,")
+    assert f"truncate - {REASON}\nopen: " in shown
 
 
 def test_the_file_has_one_entry_for_each_finding_in_a_fixed_order(sealed: LintedRevisions) -> None:

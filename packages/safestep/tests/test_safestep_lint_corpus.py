@@ -4,9 +4,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from safestep.lint import LintFinding, lint
+from safestep.lint import LintFinding, UnknownRevision, lint
 from safestep.lint.recipes import recipes
-from safestep.lint.scripts import UnknownRevision
 from safestep_support.linting import CORPUS, CORPUS_PROJECT, SET_LOCK_TIMEOUT
 
 RULES = [rule for rule in recipes() if not rule.startswith("baseline-")]

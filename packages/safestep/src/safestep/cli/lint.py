@@ -23,13 +23,13 @@ def add_commands(app: typer.Typer, _project: Project) -> None:
 def lint(
     context: typer.Context,
     revisions: Revisions = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Findings and exceptions as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings, exceptions and known findings as JSON.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="Only list the rules, as a Markdown table.")] = False,
 ) -> None:
     """Read revisions for what would stall or break the running service; exit with 1 when there is something."""
+    from safestep.lint import UnknownRevision
     from safestep.lint import lint as run
     from safestep.lint.recipes import markdown_table
-    from safestep.lint.scripts import UnknownRevision
 
     if rules:
         typer.echo(markdown_table())
@@ -71,10 +71,11 @@ def baseline(
 
 
 def _update(project: Project, names: Sequence[str]) -> "BaselineUpdate":
+    from safestep.lint import UnknownRevision
     from safestep.lint import lint as run
     from safestep.lint.baseline import Baseline
     from safestep.lint.baseline_update import NotSealed, make_update
-    from safestep.lint.scripts import UnknownRevision, revision_ids
+    from safestep.lint.scripts import revision_ids
     from safestep.migrations.commands import script_directory
 
     report = run(project)

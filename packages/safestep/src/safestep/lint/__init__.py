@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from safestep.lint.report import KnownFinding, LintFinding, LintReport, RuleException
+from safestep.lint.scripts import UnknownRevision
 from safestep.lint.tools import MissingTools, require_tools
 from safestep.project import Project
 
-__all__ = ["KnownFinding", "LintFinding", "LintReport", "MissingTools", "RuleException", "lint"]
+__all__ = ["KnownFinding", "LintFinding", "LintReport", "MissingTools", "RuleException", "UnknownRevision", "lint"]
 
 
 def lint(project: Project, revisions: Sequence[str] = ()) -> LintReport:

@@ -64,7 +64,7 @@ class Baseline:
 
     def known(self, findings: Iterable[LintFinding]) -> list[KnownFinding]:
         """The findings in sealed revisions that an entry with a reason lists."""
-        reasons = {entry.key: entry.reason for entry in self.entries.values() if entry.reason}
+        reasons = {entry.key: entry.reason for entry in self.entries.values()}
         listed = [(finding, reasons.get(key_of(finding))) for finding in findings if finding.sealed]
         return sorted({KnownFinding(finding, reason) for finding, reason in listed if reason})
 

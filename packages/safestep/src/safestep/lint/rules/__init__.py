@@ -1,4 +1,4 @@
-"""Our own rules, for what squawk leaves out: one module a topic, as in the cookbook."""
+"""safestep's own rules, for what squawk leaves out: one module a topic, as in the cookbook."""
 
 from safestep.lint.rules import columns, constraints, data, indexes, locks, revision, tables
 from safestep.lint.rules.rule import RULES
