@@ -8,7 +8,7 @@ import structlog
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 from anyio import to_thread
-from pgfolder.server import EmbeddedPostgres
+from pgfolder import EmbeddedPostgres
 from safestep.migrations import commands
 from safestep.migrations.runner import RunOptions
 from sqlalchemy.engine import URL, make_url

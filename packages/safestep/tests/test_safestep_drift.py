@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from safestep.drift.schema import difference
+from safestep.drift.difference import difference
 from safestep_support.databases import Clone, ask, dumped, plain
 from sqlalchemy.engine import URL
 

@@ -1,6 +1,6 @@
-"""The statements of `pg_dump`, read: what they make, what takes that back, and what leads from one to another.
+"""Reads the statements of `pg_dump`: what each creates, what drops it, and what turns one into another.
 
-Names are taken from the statements, where they are quoted and have their schema, and never made up.
+Names are taken from the statements, where they are quoted and have their schema.
 """
 
 import re
@@ -64,7 +64,7 @@ _UNDO = [
 
 
 def parse_creation(statement: str, tag: str) -> Creation | None:
-    """None for what can't be taken back in SQL. `tag` is what pg_dump calls it: with the types of its arguments."""
+    """None for what no statement can drop. `tag` is pg_dump's name of it, with the types of its arguments."""
     for pattern, drop in _CREATIONS:
         if found := pattern.match(statement):
             parts = {name: part or "" for name, part in found.groupdict().items()}
@@ -74,7 +74,7 @@ def parse_creation(statement: str, tag: str) -> Creation | None:
 
 
 class TableDefinition(NamedTuple):
-    """A CREATE TABLE, its parts by name, and the statements behind it that set it up."""
+    """A CREATE TABLE statement, its parts by name, and the statements after it that set the table up."""
 
     name: str
     is_unlogged: bool
@@ -105,7 +105,7 @@ class TableDefinition(NamedTuple):
         )
 
     def __str__(self) -> str:
-        """In a form that two equal tables share: the columns sorted, and without the checks."""
+        """The same text for two equal tables: the columns sorted, without the checks."""
         columns = ",\n".join(f"    {name} {definition}" for name, definition in sorted(self.columns.items()))
         made = f"CREATE {'UNLOGGED ' if self.is_unlogged else ''}TABLE {self.name} (\n{columns}\n)"
         options = f"WITH ({', '.join(self.options.values())})" if self.options else ""
@@ -113,12 +113,12 @@ class TableDefinition(NamedTuple):
 
 
 def alter_table(wanted: TableDefinition, found: TableDefinition) -> Iterator[str]:
-    """Columns go first, and their settings before them: a new one may want the name of their constraint."""
+    """Settings and columns are dropped before new ones are added, which may need the name of an old constraint."""
     alter = f"ALTER TABLE {wanted.name}"
     if wanted.kind != found.kind:
         yield f"-- {wanted.name} has to be made anew: {wanted.kind or 'a plain table'}, not {found.kind or 'one'}"
-    undone, done = alter_settings(wanted.settings, found.settings)
-    yield from undone
+    undo, add = alter_settings(wanted.settings, found.settings)
+    yield from undo
     for name in sorted(found.columns.keys() - wanted.columns.keys()):
         yield f"{alter} DROP COLUMN {name}"
     for name in sorted(wanted.columns.keys() - found.columns.keys()):
@@ -132,11 +132,11 @@ def alter_table(wanted: TableDefinition, found: TableDefinition) -> Iterator[str
         yield f"{alter} RESET ({', '.join(sorted(lost))})"
     if new := sorted(wanted.options.items() - found.options.items()):
         yield f"{alter} SET ({', '.join(option for _, option in new)})"
-    yield from done
+    yield from add
 
 
 def alter_settings(wanted: list[str], found: list[str]) -> tuple[list[str], list[str]]:
-    """What takes back those that aren't wanted, and those that are missing."""
+    """The statements that undo those which aren't wanted, and those that are missing."""
     return [_undone(one) for one in found if one not in wanted], [one for one in wanted if one not in found]
 
 
@@ -182,7 +182,7 @@ def _using(name: str, new: str, old: str) -> str:
 
 
 def _entries(text: str) -> tuple[list[str], str]:
-    """What stands between commas up to the parenthesis that closes, and what follows that."""
+    """The parts between commas up to the closing parenthesis, and the text after it."""
     entries, depth = [""], 0
     for match in _TOKEN.finditer(text):
         piece = match[0]
