@@ -1,26 +1,14 @@
 """A dump of a real database as the rehearsal's data."""
 
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from pgfolder.server import binary
-from safestep.gate import execute
+from pgfolder import binary
 from safestep.rehearsal.dump import restore
 from safestep.rehearsal.errors import RehearsalError
+from safestep_support.databases import ask, plain
 from sqlalchemy.engine import URL
-
-from tests.support.database import ask, plain
-from tests.support.server import Clone
-
-
-@pytest.fixture
-async def empty(template: URL) -> AsyncIterator[URL]:
-    async with Clone(template) as url:
-        await execute(url, "DROP SCHEMA public CASCADE")
-        await execute(url, "CREATE SCHEMA public")
-        yield url
 
 
 def write_dump(url: URL, file: Path, form: str) -> None:
@@ -33,7 +21,7 @@ async def test_a_dump_of_every_form_is_restored(template: URL, empty: URL, tmp_p
     dump = tmp_path / "dump"
     write_dump(template, dump, form)
 
-    await restore(empty, dump)
+    await restore(empty, dump, binary)
 
     assert ask(empty, "SELECT count(*) FROM users") == [(0,)]
     assert len(ask(empty, "SELECT version_num FROM alembic_version")) == 1
@@ -44,6 +32,6 @@ async def test_what_is_no_dump_is_said_in_one_line(empty: URL, tmp_path: Path) -
     dump.write_text("SELECT 1;\nnonsense;\n")
 
     with pytest.raises(RehearsalError, match=r"dump.sql can't be restored: .*syntax error") as raised:
-        await restore(empty, dump)
+        await restore(empty, dump, binary)
 
     assert "\n" not in str(raised.value)

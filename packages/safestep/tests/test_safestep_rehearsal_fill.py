@@ -1,10 +1,10 @@
 """Rows for a rehearsal: every kind of column, key and constraint, and what is said of a table that can't be filled."""
 
 import pytest
-from safestep.rehearsal.fill import Filled, fill
+from safestep.rehearsal import TableProfile
+from safestep.rehearsal.fill import FilledTables, fill
+from safestep_support.databases import ask
 from sqlalchemy.engine import URL
-
-from tests.support.database import ask, count
 
 KINDS = """
     CREATE TYPE mood AS ENUM ('calm', 'it''s late');
@@ -25,27 +25,33 @@ KINDS = """
 """
 
 
-async def filled(url: URL, rows: int, *statements: str) -> Filled:
+async def filled(url: URL, rows: int, *statements: str) -> FilledTables:
     for statement in statements:
         ask(url, statement)
-    return await fill(url, rows, lambda *_: None)
+    return await fill(url, rows, {}, lambda *_: None)
 
 
 async def test_every_kind_of_column_gets_values(live_url: URL) -> None:
     done = await filled(live_url, 300, KINDS)
 
     assert done.notes == []
-    assert count(live_url, "kinds") == 300
+    assert ask(live_url, "SELECT count(*) FROM kinds") == [(300,)]
     assert ask(live_url, "SELECT array_agg(DISTINCT ad ORDER BY ad)::text[] FROM kinds") == [(["calm", "it's late"],)]
     assert ask(live_url, "SELECT DISTINCT ak FROM kinds") == [("the default",)]
 
 
-async def test_the_services_own_tables_are_filled_in_proportion(live_url: URL) -> None:
-    done = await filled(live_url, 2000)
+async def test_a_table_is_filled_as_its_profile_says(live_url: URL) -> None:
+    tables = {
+        "users": TableProfile(1 / 20, {"name": "'Author ' || n"}),
+        "posts": TableProfile(columns={"slug": "CASE WHEN n % 5 > 0 THEN 'note-' || n END", "gone": "1"}),
+    }
+
+    done = await fill(live_url, 2000, tables, lambda *_: None)
 
     assert done.notes == []
-    assert {name for name, rows in done.rows.items() if rows == 0} == set()
     assert (done.rows["posts"], done.rows["users"]) == (2000, 100)
+    assert ask(live_url, "SELECT count(*) FROM posts WHERE slug LIKE 'note-%'") == [(1600,)]
+    assert ask(live_url, "SELECT count(*) FROM users WHERE name LIKE 'Author %'") == [(100,)]
     drafts, authors = ask(
         live_url, "SELECT count(*) FILTER (WHERE published_at IS NULL), count(DISTINCT author_id) FROM posts"
     )[0]
@@ -69,7 +75,9 @@ async def test_simple_checks_decide_values_and_others_choose_rows(live_url: URL)
     )
 
     assert done.notes == []
-    assert count(live_url, "checked") == 100  # every other row has an even number, which its own check leaves out
+    assert ask(live_url, "SELECT count(*) FROM checked") == [
+        (100,)
+    ]  # every other row has an even number, which its own check leaves out
 
 
 async def test_foreign_keys_refer_to_rows_that_are_there(live_url: URL) -> None:

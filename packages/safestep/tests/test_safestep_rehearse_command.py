@@ -1,36 +1,48 @@
-"""`postern db rehearse` refuses what it can't or mustn't do: one line, exit code 2, before anything is started."""
+"""The command `rehearse` refuses what it can't or mustn't do: one line, exit code 2, before anything is started."""
 
-import asyncio
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from safestep.migrations import commands as migrations
-from sqlalchemy.engine import URL
+from safestep.cli import make_app
+from safestep.project import Project
+from safestep.scratch import ScratchDatabase
+from safestep_support.notes import Notes, rehearse
+from sqlalchemy.engine import URL, make_url
 from typer.testing import CliRunner
 
-from app.cli.main import app
-from tests.support.rehearsals import finish, rehearse, start
-from tests.support.server import Clone
+OWN = "postgresql+asyncpg://notes:secret@db.example.com/notes"
+CHECKOUT = ("--code", "checkout", "--from", "notes")
+BRIEF = ("--rows", "10", "--rate", "5", "--warm-up", "0", "--before", "1", "--after", "0.5", "--max-stall", "20")
 
-MINE = "postgresql+asyncpg://postern:secret@db.example.com/postern"
+
+def protecting(project: Project, url: str) -> Project:
+    """The project with this as the service's own database."""
+    assert project.rehearsal
+    profile = replace(project.rehearsal(), protected=make_url(url))
+    return replace(project, rehearsal=lambda: profile)
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--url", MINE), "--url is DATABASE_URL"),
-        (("--url", "postgresql+psycopg://other@db.example.com:5432/postern"), "--url is DATABASE_URL"),
-        (("--url", "mysql://localhost/postern"), "--url: "),
+        ((*CHECKOUT, "--url", OWN), "--url is the service's own database"),
+        (
+            (*CHECKOUT, "--url", "postgresql+psycopg://other@db.example.com:5432/notes"),
+            "--url is the service's own database",
+        ),
+        ((*CHECKOUT, "--url", "mysql://localhost/notes"), "--url: mysql:// can't be used here"),
+        ((*CHECKOUT, "--url", "nonsense"), "--url: this is no database URL"),
         (("--code", "checkout"), "needs --from"),
         (("--code", "checkout", "--from", "nonsense"), "nonsense"),
         (("--base", "nonsense"), "--base"),
-        (("--plot", "out.gif"), ".svg or .png"),
+        ((*CHECKOUT, "--plot", "out.gif"), ".svg or .png"),
     ],
 )
-def test_it_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
-    revision = ("--code", "checkout", "--from", "3c32f22b34d4") if arguments[0] in ("--url", "--plot") else ()
+def test_it_refuses_in_one_line(notes: Notes, arguments: tuple[str, ...], reason: str) -> None:
+    notes.commit()
+    notes.add("new", "SELECT 1")
 
-    outcome = rehearse(migrations.ROOT, tmp_path, *revision, *arguments, DATABASE_URL=MINE)
+    outcome = rehearse(protecting(notes.project, OWN), *arguments)
 
     assert outcome.code == 2
     assert reason in outcome.errors
@@ -38,36 +50,54 @@ def test_it_refuses_in_one_line(tmp_path: Path, arguments: tuple[str, ...], reas
     assert "secret" not in outcome.errors
 
 
-def test_a_copy_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
-    arguments = (
-        "--code",
-        "checkout",
-        "--from",
-        "3c32f22b34d4",
-        "--url",
-        "postgresql+asyncpg://nobody@127.0.0.1:1/none",
-    )
+def test_a_copy_that_is_not_there_is_said_in_one_line(notes: Notes) -> None:
+    notes.add("new", "SELECT 1")
 
-    outcome = rehearse(migrations.ROOT, tmp_path, *arguments)
+    outcome = rehearse(notes.project, *CHECKOUT, "--url", "postgresql+asyncpg://nobody@127.0.0.1:1/none")
 
     assert outcome.code == 2
-    assert outcome.errors.splitlines()[-1].startswith("postern: can't reach 3c32f22b34d4")
+    assert outcome.errors.splitlines()[-1].startswith("notes: can't reach notes")
 
 
-async def test_a_copy_that_is_past_the_deployed_revision_is_not_passed_for_rehearsed(
-    tmp_path: Path, template: URL
-) -> None:
-    async with Clone(template) as url:
+def test_a_copy_that_is_past_the_deployed_revision_is_not_passed_for_rehearsed(notes: Notes, server: URL) -> None:
+    notes.add("new", "SELECT 1")
+    with ScratchDatabase(server) as url:
         where = url.render_as_string(hide_password=False)
-        arguments = ("--code", "checkout", "--from", "43202b95414a", "--url", where)
-        outcome = await asyncio.to_thread(finish, start(migrations.ROOT, tmp_path, *arguments))
+        assert rehearse(notes.project, *CHECKOUT, "--url", where, *BRIEF).code == 0
+
+        outcome = rehearse(notes.project, *CHECKOUT, "--url", where)
 
     assert outcome.code == 2
-    newest = migrations.heads()[0]
     assert outcome.errors.splitlines()[-1] == (
-        f"postern: the database stands on {newest} already, past 43202b95414a: name {newest} with --from"
+        "notes: the database stands on new already, past notes: name new with --from"
     )
 
 
-def test_its_options_are_explained() -> None:
-    assert "--max-stall" in CliRunner().invoke(app, ["db", "rehearse", "--help"], env={"COLUMNS": "200"}).output
+def test_without_a_scratch_server_a_copy_is_asked_for(notes: Notes) -> None:
+    notes.add("new", "SELECT 1")
+
+    outcome = rehearse(replace(notes.project, scratch_server=None), *CHECKOUT)
+
+    assert (outcome.code, "name a copy of the database with --url" in outcome.errors) == (2, True)
+
+
+def test_a_service_that_does_not_start_is_quoted(notes: Notes) -> None:
+    notes.add("new", "SELECT 1")
+    (notes.root / "service.py").write_text("raise SystemExit('no configuration here')")
+
+    outcome = rehearse(notes.project, *CHECKOUT, "--rows", "10")
+
+    assert outcome.code == 2
+    assert outcome.errors.splitlines()[-1] == "notes: the checked-out code doesn't start: no configuration here"
+
+
+def test_a_project_without_traffic_has_no_such_command(notes: Notes) -> None:
+    listed = CliRunner().invoke(make_app(replace(notes.project, rehearsal=None)), ["--help"])
+
+    assert "rehearse" not in listed.output
+
+
+def test_its_options_are_explained(notes: Notes) -> None:
+    shown = CliRunner().invoke(make_app(notes.project), ["rehearse", "--help"], env={"COLUMNS": "200"})
+
+    assert "--max-stall" in shown.output

@@ -161,7 +161,7 @@ class Notes:
 
     def commit(self, message: str = "as it is") -> str:
         """The commit of everything that is there."""
-        if not (self.root / ".git").exists():
+        if subprocess.run(["git", "-C", self.root, "rev-parse"], check=False, capture_output=True).returncode:
             self.git("init", "-q", "-b", "main")
         self.git("add", ".")
         self.git("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "-q", "--allow-empty", "-m", message)
