@@ -40,10 +40,11 @@ def follow(steps: list[Block], root: Path) -> None:
 
 
 def edited(step: Block, text: str) -> str:
-    """The text after the edit."""
-    lines = step.text.splitlines(keepends=True)
-    before = "".join(line[1:] or "\n" for line in lines if line[0] in "- \n")
-    after = "".join(line[1:] or "\n" for line in lines if line[0] in "+ \n")
-    if text.count(before) != 1:
-        raise LookupError(f"{step.path} has {text.count(before)} times:\n{before}")
-    return text.replace(before, after)
+    """The text after the edits."""
+    for edit in re.split(r"^@@.*\n", step.text, flags=re.MULTILINE):
+        lines = edit.splitlines(keepends=True)
+        before, after = ("".join(line[1:] or "\n" for line in lines if line[0] in f"{sign} \n") for sign in "-+")
+        if text.count(before) != 1:
+            raise LookupError(f"{step.path} has {text.count(before)} times:\n{before}")
+        text = text.replace(before, after)
+    return text

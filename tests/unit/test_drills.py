@@ -34,6 +34,8 @@ def most() -> int:
 +    comments = 2
 
      users = 3
+@@
+-import os
 ```
 """
 
@@ -45,7 +47,7 @@ def test_a_guide_is_followed_block_by_block(tmp_path: Path) -> None:
     follow(blocks(GUIDE), tmp_path)
 
     assert (tmp_path / "app/services/comments.py").read_text() == "MOST = 3\n\n\ndef most() -> int:\n    return MOST\n"
-    expected = "import os\n\nclass Reads:\n    posts = 1\n    comments = 2\n\n    users = 3\n"
+    expected = "\nclass Reads:\n    posts = 1\n    comments = 2\n\n    users = 3\n"
     assert (tmp_path / "app/wiring.py").read_text() == expected
 
 
