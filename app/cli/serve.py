@@ -1,4 +1,4 @@
-"""`postern serve`: the API on a socket, with development's database behind it when none is configured."""
+"""The command `serve`: the API on a socket, with development's database behind it when none is configured."""
 
 import os
 import signal
@@ -20,6 +20,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from app.api.protocol import ProblemProtocol
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
+from app.core.product import COMMAND, NAME
 from app.db.migrations import project
 from app.db.provision import ready_database_url
 
@@ -129,7 +130,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
-        typer.echo(f"postern: can't listen on {host}:{port}: {reason}. Another port: PORT=9001 make serve", err=True)
+        typer.echo(f"{COMMAND}: can't listen on {host}:{port}: {reason}. Another port: PORT=9001 make serve", err=True)
         raise typer.Exit(1) from None
     return listener
 
@@ -140,8 +141,8 @@ def _url_of(listener: socket.socket) -> str:
 
 
 def _announce(settings: Settings, base: str) -> None:
-    typer.echo(f"Postern serves on {base} - documentation at {base}/docs - Ctrl-C stops everything.")
+    typer.echo(f"{NAME} serves on {base} - documentation at {base}/docs - Ctrl-C stops everything.")
     if settings.database_url is None:
         typer.echo(f"Its PostgreSQL keeps its data in {settings.data_dir / 'postgres'}.")
-    typer.echo(f"Try:  curl '{base}/api/v1/posts?limit=2'")
+    typer.echo(f"Try:  curl '{base}/api/v1/users?limit=2'")
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from app.core.security import new_api_key
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TEXTS = (".py", ".html", ".mako", ".ini", ".toml")
+TEXTS = (".py", ".html", ".mako", ".ini")
 
 
 def spelling(folder: str) -> list[str]:
