@@ -18,6 +18,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from pgfolder.pytest_plugin import POSTGRES_URL
+from pytest_factoryboy import register
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
@@ -30,6 +31,9 @@ from tests.support.application import admit_admin, client_of, make_settings, run
 from tests.support.callers import Save
 from tests.support.database import store
 from tests.support.server import Clone, Template
+from tests.support.users import UserFactory
+
+register(UserFactory)
 
 DRIVERS = ("asyncpg", "psycopg")
 TEMPLATE_URL = pytest.StashKey[str]()

@@ -1,10 +1,10 @@
 """Posts."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 from uuid import UUID
 
+import factory
 from uuid_utils.compat import uuid7
 
 from app.core.identity import Scope
@@ -13,7 +13,7 @@ from app.db.models.post import Post
 from app.db.models.user import User
 from tests.support.accounts import API
 from tests.support.resources import Case, Field, Many, Resource, Route
-from tests.support.users import new_user
+from tests.support.users import UserFactory
 from tests.support.world import World
 
 POSTS = f"{API}/posts"
@@ -35,22 +35,23 @@ LISTS = tuple(
 )
 
 
-_numbers = count(1)
+class PostFactory(factory.Factory[Post]):
+    """A published post, newer than any before; `save` stores it, and its author."""
+
+    class Meta:
+        model = Post
+
+    id = factory.LazyFunction(uuid7)
+    author = factory.SubFactory(UserFactory)
+    title = factory.Sequence(lambda n: f"Post {n}")
+    body = "Some *text*."
+    slug = factory.Sequence(lambda n: f"2026/post-{n}")
+    published_at = factory.Sequence(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n))
+    co_authorships = factory.LazyFunction(list)
 
 
 def new_post(**values: Any) -> Post:
-    """A published post, newer than any before; `save` stores it, and its author."""
-    number = next(_numbers)
-    defaults: dict[str, Any] = {
-        "id": uuid7(),
-        "author": values.get("author") or new_user(),
-        "title": f"Post {number}",
-        "body": "Some *text*.",
-        "slug": f"2026/post-{number}",
-        "published_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
-        "co_authorships": [],
-    }
-    return Post(**(defaults | values))
+    return PostFactory.build(**values)
 
 
 def draft(**values: Any) -> Post:

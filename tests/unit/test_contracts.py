@@ -1,5 +1,7 @@
 """The tools that guard the layers and the tests themselves catch what they are there for."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,15 +25,19 @@ PLANTED = [
         "Routes declare: no SQL, no repos, no database",
     ),
     ("app/repos/users.py", "from starlette.exceptions import HTTPException", "Only the API knows HTTP"),
+    ("packages/safestep/src/safestep/project.py", "import app.core.config", "Packages know nothing of the application"),
+    ("packages/safestep/src/safestep/scratch.py", "import pgfolder", "Packages know nothing of each other"),
+    ("app/main.py", "from safestep import lint", "Serving loads none of the tools"),
 ]
 
 
 def linted(root: Path) -> tuple[int, list[str]]:
     """The exit code, and the names of the broken contracts."""
-    done = subprocess.run([LINT, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
-    return done.returncode, [
-        line.removesuffix(" BROKEN") for line in done.stdout.splitlines() if line.endswith(" BROKEN")
-    ]
+    sources = os.pathsep.join(map(str, (root / "packages").glob("*/src")))
+    environment = os.environ | {"PYTHONPATH": sources}
+    command = [LINT, "--no-cache"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, re.findall(r"^(.+) BROKEN", done.stdout, re.MULTILINE)
 
 
 def test_the_layers_know_only_those_below_them() -> None:
@@ -40,7 +46,8 @@ def test_the_layers_know_only_those_below_them() -> None:
 
 @pytest.mark.parametrize(("path", "line", "contract"), PLANTED, ids=[line for _, line, _ in PLANTED])
 def test_an_import_that_breaks_a_contract_is_caught(tmp_path: Path, path: str, line: str, contract: str) -> None:
-    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("app", "packages"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     module = tmp_path / path
     module.write_text(f"{module.read_text()}\n{line}\n")

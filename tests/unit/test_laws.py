@@ -20,6 +20,10 @@ PLANTED: dict[Law, list[tuple[str, str]]] = {
         ("app/repos/users.py", "from sqlalchemy import text\nstatement = text('SELECT 1')"),
         ("app/db/session.py", "async def f(connection):\n    await connection.exec_driver_sql('SELECT 1')"),
     ],
+    laws.services_make_no_rows: [
+        ("app/services/users.py", "from app.db.models.user import User\nuser = User(name='x')"),
+        ("app/services/users.py", "from app.db.models.user import User as Row\nrow = Row()"),
+    ],
     laws.http_exceptions_live_in_the_api: [
         ("app/services/users.py", "from fastapi import HTTPException"),
         ("app/repos/users.py", "import starlette.exceptions as e\nraise e.HTTPException(404)"),
