@@ -19,15 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from safestep.gate import execute
-from safestep.rehearsal import place
+from safestep.connections import execute
 from safestep.rehearsal.fill import fill
-from safestep.rehearsal.run import migrate
+from safestep.rehearsal.processes import migrate
+from safestep.rehearsal.scratch import scratch_database, temporary_folder
 from sqlalchemy.engine import URL
 
-from tests.support.rehearsals import LANGUAGE, NAIVE, Outcome, Project, copied, finish, start
+from app.core.config import load_settings
+from app.db.migrations import make_project
+from app.rehearsal import make_rehearsal
+from tests.support.rehearsals import LANGUAGE, NAIVE, CodeCopy, Outcome, copied, finish, start
 
-# The same changes by the helpers of `safestep.steps`.
+# The same changes by the safe steps of `safestep`.
 SAFE = {
     "safe: create index": "safestep.add_index_concurrently('ix_posts_title', 'posts', ['title'])",
     "safe: set not null": "safestep.set_not_null_safely('posts', 'language')",
@@ -49,10 +52,10 @@ def main() -> None:
     parser.add_argument("--rate", default="200")
     parser.add_argument("--reports", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
-    with place.folder() as folder, place.scratch_database(folder) as filled:
+    with temporary_folder() as folder, scratch_database(make_project(), folder) as filled:
         deployed = copied(folder / "filled")
         deployed.add("language", LANGUAGE)
-        asyncio.run(prepare(deployed, filled, given.rows))
+        asyncio.run(prepare(deployed, filled, given.rows, folder))
         print(
             "| form | longest wait for a lock | longest request | failed | p99 before | during | after "
             "| lock, held | rewritten |"
@@ -67,10 +70,11 @@ def main() -> None:
             print(f"| {form} | {' | '.join(cells(outcome))} |", flush=True)
 
 
-async def prepare(project: Project, url: URL, rows: int) -> None:
-    _, output = await migrate(project.root, url, project.head)
+async def prepare(project: CodeCopy, url: URL, rows: int, folder: Path) -> None:
+    profile = make_rehearsal(load_settings())
+    _, output = await migrate(profile, project.root, url, project.head, folder)
     print(output)
-    print((await fill(url, rows, lambda *_: None)).rows, flush=True)
+    print((await fill(url, rows, profile.tables, lambda *_: None)).rows, flush=True)
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def copy(filled: URL, name: str) -> Iterator[URL]:
     asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str, plot: Path) -> Outcome:
+def rehearsed(form: str, project: CodeCopy, folder: Path, url: URL, rate: str, plot: Path) -> Outcome:
     deployed = project.add("language", LANGUAGE)
     add(project, form)
     where = url.render_as_string(hide_password=False)
@@ -90,7 +94,7 @@ def rehearsed(form: str, project: Project, folder: Path, url: URL, rate: str, pl
     process = start(project.root, folder, *arguments)
     if form == BLOCKED:
         block(process, url)
-    return finish(process, patience=3600)
+    return finish(process, seconds=3600)
 
 
 def block(process: subprocess.Popen[str], url: URL) -> None:
@@ -103,7 +107,7 @@ def block(process: subprocess.Popen[str], url: URL) -> None:
         time.sleep(60)
 
 
-def add(project: Project, form: str) -> None:
+def add(project: CodeCopy, form: str) -> None:
     if form in SAFE:
         project.add_steps(form.replace("safe: ", "safe "), "import safestep", SAFE[form])
     else:
@@ -114,7 +118,7 @@ def cells(outcome: Outcome) -> list[str]:
     if not outcome.report:
         return [(outcome.errors.strip() or "no answer").splitlines()[-1], *["-"] * 7]
     leg = outcome.report["legs"][0]
-    phases: dict[str, Any] = leg["phases"]
+    periods: dict[str, Any] = leg["periods"]
     locks = [lock for each in leg["statements"] for lock in each["locks"] if lock["table"] == "posts"]
     longest = max(locks, key=lambda lock: lock["seconds"], default=None)
     rewritten = sorted({table for each in leg["statements"] for table in each["rewrote"]})
@@ -122,11 +126,15 @@ def cells(outcome: Outcome) -> list[str]:
     return [
         milliseconds(max(waits, default=0)),
         milliseconds(leg["stall"]),
-        f"{sum(phase['failed'] for phase in phases.values())} of {sum(phase['requests'] for phase in phases.values())}",
-        *(milliseconds(phases[name]["p99"]) for name in ("before", "during", "after")),
+        f"{total('failed', periods)} of {total('requests', periods)}",
+        *(milliseconds(periods[name]["p99"]) for name in ("before", "during", "after")),
         f"{longest['mode']}, {milliseconds(longest['seconds'])}" if longest else "shorter than a sample",
         ", ".join(rewritten) or "no",
     ]
+
+
+def total(count: str, periods: dict[str, Any]) -> int:
+    return sum(period[count] for period in periods.values())
 
 
 def milliseconds(seconds: float) -> str:

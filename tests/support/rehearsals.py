@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safestep.cli import make_app
 from safestep.migrations import commands as migrations
 from typer.testing import CliRunner
 
-from app.cli.main import app
+from app.db.migrations import ROOT, make_project
 
 REVISION = '''"""{name}
 
@@ -56,14 +57,14 @@ NAIVE = {
 
 
 @dataclass(frozen=True)
-class Project:
+class CodeCopy:
     """A copy of the code and its migrations."""
 
     root: Path
 
     @property
     def head(self) -> str:
-        return migrations.heads(self.root)[0]
+        return migrations.heads(make_project(root=self.root))[0]
 
     def add(self, name: str, *statements: str, phase: str = "expand") -> str:
         """Adds a revision after the newest, with these statements in one transaction; returns its id."""
@@ -82,12 +83,12 @@ class Project:
         return self.root / "alembic" / "versions"
 
 
-def copied(place: Path) -> Project:
-    root = place / "project"
-    for folder in ("app", "alembic", "packages"):
-        shutil.copytree(migrations.ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(migrations.ROOT / "alembic.ini", root)
-    return Project(root)
+def copied(folder: Path) -> CodeCopy:
+    root = folder / "project"
+    for name in ("app", "alembic", "packages"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "alembic.ini", root)
+    return CodeCopy(root)
 
 
 @dataclass(frozen=True)
@@ -102,27 +103,27 @@ class Outcome:
         return found[0]
 
 
-def rehearse(root: Path, place: Path, *arguments: str, **environment: str) -> Outcome:
-    """`postern db rehearse --json -` of this project; what it leaves behind would be in `place`."""
+def rehearse(root: Path, folder: Path, *arguments: str, **environment: str) -> Outcome:
+    """`postern db rehearse --json -` of this project; what it leaves behind would be in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrations, "ROOT", root)
-        patch.setattr(tempfile, "tempdir", str(place))
+        patch.setattr(tempfile, "tempdir", str(folder))
         patch.setattr(sys, "path", sys.path[:])  # Alembic adds the project's folder
-        environment = {"DATA_DIR": str(place / "data")} | environment
-        result = CliRunner().invoke(app, ["db", "rehearse", "--json", "-", *arguments], env=environment)
+        environment = {"DATA_DIR": str(folder / "data")} | environment
+        command = make_app(make_project(root=root))
+        result = CliRunner().invoke(command, ["rehearse", "--json", "-", *arguments], env=environment)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     report = json.loads(result.stdout) if result.stdout.startswith("{") else {}
     return Outcome(result.exit_code, report, result.stderr)
 
 
-def start(root: Path, place: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(root: Path, folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """The same in a process of its own, which can be interrupted."""
     kept = {name: text for name, text in os.environ.items() if name not in ("DATABASE_URL", "ENVIRONMENT")}
     return subprocess.Popen(
         [sys.executable, "-m", "app.cli.main", "db", "rehearse", "--json", "-", *arguments],
         cwd=root,
-        env={**kept, "PYTHONPATH": str(root), "TMPDIR": str(place), "DATA_DIR": str(place / "data"), **environment},
+        env={**kept, "PYTHONPATH": str(root), "TMPDIR": str(folder), "DATA_DIR": str(folder / "data"), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -130,10 +131,10 @@ def start(root: Path, place: Path, *arguments: str, **environment: str) -> subpr
     )
 
 
-def finish(process: subprocess.Popen[str], patience: float = 300) -> Outcome:
+def finish(process: subprocess.Popen[str], seconds: float = 300) -> Outcome:
     """Waits for the process's result."""
     try:
-        output, errors = process.communicate(timeout=patience)
+        output, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         process.communicate()

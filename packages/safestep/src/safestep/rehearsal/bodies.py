@@ -6,6 +6,7 @@ foreign keys, and take a pattern for the whole truth about a string's length.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import floor, inf, isfinite
 from typing import Any
@@ -174,8 +175,9 @@ def _matching(schema: JsonSchema) -> Iterator[str]:
         import rstr
     except ModuleNotFoundError:
         return
-    for _ in range(100):
-        yield rstr.xeger(schema.get("pattern", ""))
+    with suppress(re.error):  # a pattern of another language than Python's
+        for _ in range(100):
+            yield rstr.xeger(schema.get("pattern", ""))
 
 
 def _fits(candidate: str, schema: JsonSchema) -> bool:
@@ -183,7 +185,7 @@ def _fits(candidate: str, schema: JsonSchema) -> bool:
         return False
     try:
         return re.search(schema.get("pattern", ""), candidate) is not None
-    except re.error:  # of another language than Python's
+    except re.error:
         return False
 
 

@@ -39,7 +39,7 @@ async def _prove(request: Request, workload: Workload) -> str | None:
     """Why the request can't be sent again and again, if it can't."""
     fault = None
     for _ in range(min([TRIED, *map(len, request.values.values())]) if request.values else 1):
-        bindings = request.next_bindings()
+        bindings = request.next_samples()
         result = await attempt(request, workload, bindings=bindings)
         if result.fault is None:
             request.proven.append(bindings)

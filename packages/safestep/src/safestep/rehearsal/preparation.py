@@ -37,12 +37,12 @@ async def workload_of(
             except CannotMake as error:
                 workload.notes.append(f"not sent: {operation.name}: {error}")
     for template in templates:
-        values = {name: await _values(name, template, samples) for name in sorted(template.names)}
-        missing = [name + _because(samples.faults.get(name)) for name, found in values.items() if not found]
+        values = {name: await _values(name, template, samples) for name in template.names}
+        missing = [name + _because(samples.faults.get(name)) for name, found in sorted(values.items()) if not found]
         if missing:
             workload.notes.append(f"not sent: {template.name}: there are no rows for {', '.join(missing)}")
         else:
-            workload.requests.append(Request(template, values))
+            workload.requests.append(Request(template, _apart(values)))
     return workload
 
 
@@ -50,6 +50,14 @@ async def _values(name: str, template: RequestTemplate, samples: Samples) -> Val
     if owner := template.path_parameters.get(name):
         return await samples.of_path(name, owner)
     return await samples.of_field(name, template.collection)
+
+
+def _apart(values: Mapping[str, Values]) -> dict[str, Values]:
+    """Two names of a request that stand for rows of one table begin at different rows."""
+    copies = {name: found.copy() for name, found in sorted(values.items())}
+    for number, each in enumerate(copies.values()):
+        each.rotate(-number)
+    return copies
 
 
 def _because(fault: str | None) -> str:

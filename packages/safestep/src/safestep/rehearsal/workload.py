@@ -27,9 +27,13 @@ class Request:
         return self.template.name
 
     def next_bindings(self) -> Bindings:
+        """Those of the next request to send."""
         if self.proven:
             self.proven.rotate(-1)
             return self.proven[-1]
+        return self.next_samples()
+
+    def next_samples(self) -> Bindings:
         for each in self.values.values():
             each.rotate(-1)
         return {name: each[-1] for name, each in self.values.items()}
