@@ -5,6 +5,7 @@ read those: who may, what a body takes and what becomes of it, what a list can b
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -77,6 +78,8 @@ class Many:
     table: str
     statements: tuple[str, ...]
     queries: tuple[Values, ...] = ({},)
+    at: str | None = None
+    """The list's path, where it has parameters."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ class Resource:
     routes: tuple[Route, ...]
     rows: FromWorld[list[Base]] = lambda _: []
     """New rows of the owner's; their ids go into `world.ids`, under the names of path parameters."""
+    rows_after: tuple[str, ...] = ()
+    """The resources whose rows and ids have to be there first."""
     tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Each table, with its columns that are personal or secret."""
     goes_with_owner: tuple[str, ...] = ()
@@ -177,7 +182,9 @@ def fields(by: str | None = None) -> list[tuple[Route, str]]:
 async def make_world(world: World) -> World:
     """Stores the accounts, and a row of the owner's of every kind."""
     await world.save(world.owner, world.other, world.admin)
-    await world.save(*(row for resource in described().values() for row in resource.rows(world)))
+    order = TopologicalSorter({name: resource.rows_after for name, resource in described().items()})
+    for name in order.static_order():
+        await world.save(*described()[name].rows(world))
     return world
 
 
