@@ -59,7 +59,7 @@ async def test_a_deep_page_reads_as_many_rows_as_the_first(
     reads.clear()
     cursor: dict[str, str] = {}
     for _ in range(PAGES):
-        page = (await client.get(route.path, params={"limit": LIMIT, **query, **cursor})).json()
+        page = (await client.get(route.many.at or route.path, params={"limit": LIMIT, **query, **cursor})).json()
         cursor = {"cursor": page["next_cursor"]}
 
     first, deep = reads[0], reads[PAGES - 1]

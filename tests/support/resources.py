@@ -5,6 +5,7 @@ read those: who may, what a body takes and what becomes of it, what a list can b
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -77,6 +78,8 @@ class Many:
     table: str
     statements: tuple[str, ...]
     queries: tuple[Values, ...] = ({},)
+    at: str | None = None
+    """The list's path, where it has parameters."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +144,20 @@ class Resource:
     tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Each table, with its columns that are personal or secret."""
     goes_with_owner: tuple[str, ...] = ()
-    """What the audit log says of these rows when their owner is deleted."""
+    """What the audit log says of these rows when their owner is deleted, in any order."""
+    after: tuple[str, ...] = ()
+    """Resources whose rows come first, because these refer to them."""
 
 
 @cache
 def described() -> Mapping[str, Resource]:
-    """Every resource by the name of its file."""
+    """Every resource by the name of its file, each after those that its rows refer to."""
     import tests.resources as folder
 
     names = sorted(module.name for module in iter_modules(folder.__path__))
-    return {name: import_module(f"{folder.__name__}.{name}").RESOURCE for name in names}
+    found: dict[str, Resource] = {name: import_module(f"{folder.__name__}.{name}").RESOURCE for name in names}
+    order = TopologicalSorter({name: resource.after for name, resource in found.items()})
+    return {name: found[name] for name in order.static_order()}
 
 
 def routes() -> list[Route]:
