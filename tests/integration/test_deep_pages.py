@@ -62,8 +62,8 @@ async def test_a_deep_page_reads_as_many_rows_as_the_first(
         page = (await client.get(route.many.at or route.path, params={"limit": LIMIT, **query, **cursor})).json()
         cursor = {"cursor": page["next_cursor"]}
 
-    first, deep = reads[0], reads[PAGES - 1]
-
-    assert len(page["items"]) == LIMIT
     table = route.many.table
+    pages = [read for read in reads if f"FROM {table}" in read[0]]  # who may see it can take another
+    assert (len(pages), len(page["items"])) == (PAGES, LIMIT)
+    first, deep = pages[0], pages[-1]
     assert await cost(connection, first, table) == await cost(connection, deep, table) == LIMIT + 1
