@@ -41,7 +41,6 @@ LINES = (
 )
 REPLACED = (
     ("app/cli/main.py", "import imports, serve", "import serve"),
-    ("app/cli/serve.py", "/api/v1/posts?limit=2", "/api/v1/users?limit=2"),
     (
         "app/rehearsal.py",
         "SELECT DISTINCT author_id FROM (SELECT author_id FROM posts LIMIT 20000) AS seen",
