@@ -3,6 +3,7 @@
 import argparse
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,9 @@ class Checkout:
                 found.unlink()
 
     def forget(self, path: str, *names: str) -> None:
-        """Takes definitions out of a module: functions, classes, constants, or one of a class, as `User.posts`."""
+        """Takes definitions out of a module: functions, classes, constants, one of a class (`User.posts`), or an entry
+        of a dictionary (`TABLES.posts`).
+        """
         file = self.folder / path
         lines = file.read_text().splitlines(keepends=True)
         spans = dict(_definitions(ast.parse("".join(lines))))
@@ -74,6 +77,14 @@ class Checkout:
             raise LookupError(f"{path} has {text.count(old)} times: {old}")
         (self.folder / path).write_text(text.replace(old, new))
 
+    def cut(self, path: str, line: str) -> None:
+        """Takes out the lines in which this pattern is found."""
+        lines = (self.folder / path).read_text().splitlines(keepends=True)
+        left = [each for each in lines if not re.search(line, each)]
+        if left == lines:
+            raise LookupError(f"{path} has no line like {line}")
+        (self.folder / path).write_text("".join(left))
+
     def tidy(self) -> None:
         """What an editor does on saving: imports that nothing uses go, and the code is formatted."""
         self.run("ruff", "check", "--fix", "--quiet", "--select", "F401,I001,F811", "app", "tests", "alembic")
@@ -86,15 +97,16 @@ class Checkout:
         self.run("app.cli.main", "db", "revision", "-m", message)
         (new,) = set((self.folder / "alembic/versions").glob("*.py")) - before
         new.write_text(amend(new.read_text()))
+        self.run("ruff", "format", "--quiet", str(new))
         self.run("app.cli.main", "db", "upgrade")
         self.run("app.cli.main", "db", "seal")
 
     def check(self, *, whole: bool) -> None:
-        """`make check`, that every test can be collected, and those that say the most; or all of them."""
+        """`make check`; that every test of the application can be collected; and those that say the most, or all."""
         for command in CHECKS:
             self.run(*command)
-        self.run("pytest", "--collect-only", "--quiet", "--no-cov", "-p", "no:randomly")
-        self.run("pytest", "--quiet", "--no-cov", "-n", "2", *(() if whole else TESTS))
+        self.run("pytest", "--collect-only", "--quiet", "--no-cov", "tests")
+        self.run("pytest", "--quiet", "--no-cov", "-n", "2", *(("tests",) if whole else TESTS))
 
     def run(self, program: str, *arguments: str) -> None:
         """A program of the environment, or else a module, in the copy; the drill ends when it fails."""
@@ -151,9 +163,14 @@ def _definitions(module: ast.Module) -> Iterable[tuple[str, tuple[int, int]]]:
     """Name -> first and last line."""
     for node in module.body:
         yield from _spans(node)
-        if isinstance(node, ast.ClassDef):
-            for inner in node.body:
-                yield from ((f"{node.name}.{name}", span) for name, span in _spans(inner))
+        match node:
+            case ast.ClassDef(name=outer):
+                for inner in node.body:
+                    yield from ((f"{outer}.{name}", span) for name, span in _spans(inner))
+            case ast.Assign(targets=[ast.Name(id=outer)], value=ast.Dict(keys=keys, values=values)):
+                for key, value in zip(keys, values, strict=True):
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                        yield f"{outer}.{key.value}", (key.lineno, value.end_lineno or value.lineno)
 
 
 def _spans(node: ast.stmt) -> Iterable[tuple[str, tuple[int, int]]]:

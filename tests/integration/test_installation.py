@@ -16,7 +16,7 @@ from tests.support.laws import ROOT
 from tests.support.process import environment, started
 from tests.support.server import Clone
 
-POSTS = "/api/v1/posts"
+USERS = "/api/v1/users"
 BLOCKS = re.compile(r"## Without make.*?```sh\n(.*?)```.*?```sh\n(.*?)```", re.DOTALL)
 
 
@@ -57,7 +57,7 @@ def test_what_serves_is_enough_to_migrate_and_to_serve(serving: Path, empty_data
 
     command = (str(serving / "uvicorn"), "app.main:app", "--port", "0")
     with started(command, tmp_path, environment(empty_database), cwd=ROOT) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
 
 
 def test_production_installs_the_command_without_the_tools(serving: Path, empty_database: URL, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_production_installs_the_command_without_the_tools(serving: Path, empty_
     assert "serve" in run([postern, "--help"], tmp_path)
     run([postern, "db", "upgrade"], tmp_path, DATABASE_URL=address(empty_database))
     with started((postern, "serve", "--port", "0"), tmp_path, environment(empty_database)) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         assert service.end(signal.SIGTERM) == 0
 
 
@@ -108,7 +108,7 @@ def test_the_readme_without_make_can_be_pasted_into_an_empty_folder(open_folder:
     with started(
         (str(programs / "postern"), "serve", "--port", "0"), open_folder, environment(), cwd=checkout
     ) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         assert service.end(signal.SIGTERM) == 0
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
     run(["sh", "-c", "alembic upgrade head && ruff format"], checkout, PATH=path)

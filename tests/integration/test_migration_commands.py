@@ -157,4 +157,4 @@ def test_a_wrong_database_url_as_typed(server: URL, copied: Path, command: str, 
 def test_sql_can_be_written_without_a_database(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alembic_main(argv=["-c", str(copied / "alembic.ini"), "upgrade", "head", "--sql"])
 
-    assert "CREATE TABLE posts" in capsys.readouterr().out
+    assert "CREATE TABLE users" in capsys.readouterr().out

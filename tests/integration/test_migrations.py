@@ -85,7 +85,7 @@ def test_the_commands_work_through_both_drivers(database: URL, server: URL, driv
     assert postern_db("current", "--check-heads", url=url).exit_code == 0
     on_server = ("--server", server.render_as_string(hide_password=False))
     assert postern_db("check", *on_server, url=url).exit_code == 0
-    ask(url, "ALTER TABLE posts DROP COLUMN slug")
+    ask(url, "ALTER TABLE api_keys DROP COLUMN prefix")
     assert postern_db("check", *on_server, url=url).exit_code == 1
 
     assert postern_db("downgrade", "base", url=url).exit_code == 0
@@ -106,14 +106,14 @@ def test_messages_name_the_command_as_it_is_typed(database: URL) -> None:
 def test_a_new_revision_is_written_formatted_and_sealed(database: URL, migrations_copy: Path) -> None:
     own = make_project(root=migrations_copy)
     commands.upgrade(own, database)
-    ask(database, "DROP INDEX ix_posts_published")
+    ask(database, "DROP INDEX ix_users_created_at_id")
     environment = {"DATABASE_URL": database.render_as_string(hide_password=False)}
 
     written = CliRunner().invoke(make_app(own), ["revision", "-m", "the index comes back"], env=environment)
 
     assert written.exit_code == 0, written.output
     [revision] = (migrations_copy / "alembic" / "versions").glob("*_the_index_comes_back.py")
-    assert '"ix_posts_published"' in revision.read_text()
+    assert '"ix_users_created_at_id"' in revision.read_text()
     assert_formatted(revision)
     assert checksums.seal(own) == [revision.name]
     assert checksums.unsealed_changes(own) == []
@@ -125,7 +125,7 @@ def test_what_loses_data_in_production_needs_a_yes(url: URL) -> None:
     refused = postern_db("downgrade", "base", url=url, **production)
     assert isinstance(refused.exception, CommandError)
     assert "needs --yes" in str(refused.exception)
-    assert ask(url, "SELECT count(*) FROM posts") == [(0,)]
+    assert ask(url, "SELECT count(*) FROM users") == [(0,)]
     done = postern_db("downgrade", "--yes", "base", url=url, **production)
     assert (done.exit_code, " (down) " in done.output) == (0, True)
 

@@ -31,7 +31,7 @@ def test_the_first_session_goes_as_it_is_written(tmp_path: Path, url: URL, shell
     commands, answers = found.groups()
 
     with started(POSTERN, tmp_path, environment(url)) as service:
-        service.get("/api/v1/posts")
+        service.get("/api/v1/users")
         session = commands.replace(":8000/", f":{service.port}/")
         done = subprocess.run([shell, "-c", session], capture_output=True, text=True, check=True)
 

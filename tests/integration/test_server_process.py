@@ -24,11 +24,10 @@ from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environm
 from tests.support.server import Clone
 
 USERS = "/api/v1/users"
-POSTS = "/api/v1/posts"
 
 UNREADABLE = {
-    "an unknown method": b"BREW /api/v1/posts HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a length that is none": b"POST /api/v1/posts HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
+    "an unknown method": b"BREW /api/v1/users HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a length that is none": b"POST /api/v1/users HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
     "bytes in the path": b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
     "a URL too long": b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
@@ -88,12 +87,12 @@ def test_users_are_created_read_and_listed_over_a_socket(service: Service) -> No
 
 def test_head_leaves_the_connection_as_it_was(service: Service) -> None:
     with service.connection() as connection:
-        connection.request("HEAD", POSTS)
+        connection.request("HEAD", USERS)
         response = connection.getresponse()
 
         assert (response.status, response.read()) == (200, b"")
         assert int(response.headers["Content-Length"]) > 0
-        assert ask(connection, "GET", POSTS)[0] == 200
+        assert ask(connection, "GET", USERS)[0] == 200
 
 
 @pytest.mark.parametrize("request_line", UNREADABLE)
@@ -106,7 +105,7 @@ def test_what_cannot_be_read_as_http_is_a_problem_too(service: Service, request_
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Server" not in headers
     assert problem["request_id"] in service.output
-    assert service.get(POSTS) == 200
+    assert service.get(USERS) == 200
 
 
 def test_connections_outlive_an_unhandled_error_on_them_and_beside_them(service: Service, url: URL) -> None:
@@ -114,19 +113,19 @@ def test_connections_outlive_an_unhandled_error_on_them_and_beside_them(service:
         failing, *neighbours = [stack.enter_context(service.connection()) for _ in range(20)]
         assert {ask(neighbour, "GET", USERS)[0] for neighbour in neighbours} == {200}
 
-        database.ask(url, "ALTER TABLE posts RENAME TO elsewhere")
-        status, problem = ask(failing, "GET", POSTS)
-        database.ask(url, "ALTER TABLE elsewhere RENAME TO posts")
+        database.ask(url, "ALTER TABLE users RENAME TO elsewhere")
+        status, problem = ask(failing, "GET", USERS)
+        database.ask(url, "ALTER TABLE elsewhere RENAME TO users")
 
         assert (status, problem["code"]) == (500, "internal_error")
-        assert ask(failing, "GET", POSTS)[0] == 200
+        assert ask(failing, "GET", USERS)[0] == 200
         assert {ask(neighbour, "GET", USERS)[0] for neighbour in neighbours} == {200}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_the_service_and_its_database(tmp_path: Path, data_dir: Path, number: signal.Signals) -> None:
     with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         assert postgres_pid(data_dir)
         port = service.port
 
@@ -139,7 +138,7 @@ def test_a_signal_stops_the_service_and_its_database(tmp_path: Path, data_dir: P
 @pytest.mark.parametrize("options", [(), ("--reload",)], ids=["plain", "reload"])
 def test_uvicorn_serves_and_stops_the_database_too(tmp_path: Path, data_dir: Path, options: tuple[str, ...]) -> None:
     with started((*UVICORN, *options), tmp_path, environment(DATA_DIR=str(data_dir)), cwd=ROOT) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         assert postgres_pid(data_dir)
         family = service.workers()
         assert len(family) == len(options)
@@ -155,7 +154,7 @@ def test_workers_serve_and_stop_with_the_process_that_started_them(
     tmp_path: Path, url: URL, options: tuple[str, ...], workers: int, number: signal.Signals
 ) -> None:
     with started((*POSTERN, *options), tmp_path, environment(url), cwd=ROOT) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         family = service.workers()
         assert len(family) == workers
         assert service.answer_to(UNREADABLE["an unknown method"])[2]["code"] == "bad_request"
@@ -166,7 +165,7 @@ def test_workers_serve_and_stop_with_the_process_that_started_them(
 
 def test_a_terminal_that_hangs_up_more_than_once_leaves_no_database_behind(tmp_path: Path, data_dir: Path) -> None:
     with started(POSTERN, tmp_path, environment(DATA_DIR=str(data_dir))) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         ending = Thread(target=service.wait)
         ending.start()
         while ending.is_alive():
@@ -178,11 +177,11 @@ def test_a_terminal_that_hangs_up_more_than_once_leaves_no_database_behind(tmp_p
 
 def test_under_nohup_it_outlives_the_terminal(tmp_path: Path, url: URL) -> None:
     with started(("nohup", *POSTERN), tmp_path, environment(url)) as service:
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         service.hang_up()
         sleep(0.5)  # it would have left by now
 
-        assert service.get(POSTS) == 200
+        assert service.get(USERS) == 200
         assert service.end(signal.SIGTERM) == 0
 
 
@@ -235,7 +234,7 @@ def test_a_database_that_is_behind_is_one_clear_line(tmp_path: Path, template: U
 def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
     variables = environment(DATABASE_URL="postgresql+asyncpg://ada:canary@127.0.0.1:1/postern")
     with started(POSTERN, tmp_path, variables) as service:
-        assert service.get(POSTS) == 503
+        assert service.get(USERS) == 503
         assert service.end(signal.SIGTERM) == 0
 
     assert "revision_unknown" in service.output

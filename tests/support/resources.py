@@ -146,16 +146,20 @@ class Resource:
     tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Each table, with its columns that are personal or secret."""
     goes_with_owner: tuple[str, ...] = ()
-    """What the audit log says of these rows when their owner is deleted."""
+    """What the audit log says of these rows when their owner is deleted, in any order."""
+    after: tuple[str, ...] = ()
+    """Resources whose rows come first, because these refer to them."""
 
 
 @cache
 def described() -> Mapping[str, Resource]:
-    """Every resource by the name of its file."""
+    """Every resource by the name of its file, each after those that its rows refer to."""
     import tests.resources as folder
 
     names = sorted(module.name for module in iter_modules(folder.__path__))
-    return {name: import_module(f"{folder.__name__}.{name}").RESOURCE for name in names}
+    found: dict[str, Resource] = {name: import_module(f"{folder.__name__}.{name}").RESOURCE for name in names}
+    order = TopologicalSorter({name: resource.after for name, resource in found.items()})
+    return {name: found[name] for name in order.static_order()}
 
 
 def routes() -> list[Route]:

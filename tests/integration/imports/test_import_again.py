@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from safestep.gate import execute
+from safestep.connections import execute
 from sqlalchemy.engine import URL
 
 from tests.integration.imports.files import Run, Served, front_matter, snapshot, write
