@@ -1,6 +1,5 @@
 """Page 1,000 costs what page 1 costs: shown by the rows that PostgreSQL reads, not by the clock."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
