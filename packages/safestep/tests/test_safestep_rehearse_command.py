@@ -94,7 +94,7 @@ def test_a_package_that_is_missing_is_named_with_what_to_install(notes: Notes) -
 
     assert outcome.code == 2
     assert outcome.errors.splitlines() == [
-        'notes: pgfolder isn\'t installed: `pip install "safestep[rehearsal]"`, or all that development needs'
+        "notes: pgfolder isn't installed: `pip install safestep[rehearsal]`, or all that development needs"
     ]
 
 
