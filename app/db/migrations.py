@@ -1,5 +1,6 @@
 """The service's migrations, as the package `safestep` runs them."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,9 +79,14 @@ def _migrated_database(settings: Settings) -> Iterator[URL]:
 @contextmanager
 def _scratch_server(folder: Path, options: Mapping[str, str]) -> Iterator[URL]:
     from pgfolder import EmbeddedPostgres
+    from pgfolder.root import LINK
 
-    with _embedded_errors(), EmbeddedPostgres(folder, options=options) as server:
-        yield make_url(server.url("postgres"))
+    try:
+        with _embedded_errors(), EmbeddedPostgres(folder, options=options) as server:
+            yield make_url(server.url("postgres"))
+    finally:
+        if (link := folder / LINK).is_symlink():  # the server's account couldn't enter the folder
+            shutil.rmtree(link.readlink(), ignore_errors=True)
 
 
 def _client_program(name: str) -> Path:
