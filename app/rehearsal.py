@@ -88,6 +88,13 @@ ADMIN_WITH_KEY = """
 SCOPES = [Scope.POSTS_READ, Scope.POSTS_WRITE, Scope.USERS_READ, Scope.ADMIN]
 
 
+MIGRATE = Command(
+    arguments=("{python}", "-m", "app.cli.main", "db", "upgrade", "{revision}"),
+    # A question about data that would be lost is for production.
+    environment={"DATABASE_URL": "{database}", "ENVIRONMENT": "development"},
+)
+
+
 def make_rehearsal(settings: Settings) -> Rehearsal:
     return Rehearsal(
         serve=Command(
@@ -107,11 +114,7 @@ def make_rehearsal(settings: Settings) -> Rehearsal:
             # It sends no mail and limits nobody, whatever the environment says of another service.
             unset=("SMTP_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE"),
         ),
-        migrate=Command(
-            arguments=("{python}", "-m", "app.cli.main", "db", "upgrade", "{revision}"),
-            # A question about data that would be lost is for production.
-            environment={"DATABASE_URL": "{database}", "ENVIRONMENT": "development"},
-        ),
+        migrate=MIGRATE,
         import_path=(".", "packages/*/src"),
         requests=REQUESTS,
         anonymous_requests=ANONYMOUS_REQUESTS,
