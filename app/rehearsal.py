@@ -3,13 +3,11 @@
 A resource that isn't named here gets its requests from the OpenAPI document. It is named when its traffic is known.
 """
 
-import json
 import secrets
 from collections.abc import Mapping
 
-from safestep.connections import engine
+from safestep.connections import execute
 from safestep.rehearsal import Command, Rehearsal, TableProfile
-from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
@@ -82,17 +80,22 @@ TABLES = {
 }
 
 # Written in SQL, without today's models: the schema is the deployed one's, which may be older.
-HAS_KEYS = text("SELECT to_regclass('api_keys') IS NOT NULL")
-ADMIN = text("""
-    INSERT INTO users (id, email, name, is_admin, email_verified_at)
-    VALUES (:id, :email, 'Rehearsal', true, now())
-""")
-KEY = text("""
+ADMIN_WITH_KEY = """
+    WITH admin AS (
+        INSERT INTO users (id, email, name, is_admin, email_verified_at)
+        VALUES ('{admin}', 'rehearsal-{admin}@example.com', 'Rehearsal', true, now()) RETURNING id
+    )
     INSERT INTO api_keys (id, user_id, name, prefix, key_hash, scopes)
-    SELECT :id, :user, 'rehearsal', :prefix, :hash, array_agg(scope)
-    FROM json_array_elements_text(CAST(:scopes AS json)) AS scopes (scope)
-""")
+    SELECT '{key}', id, 'rehearsal', '{prefix}', decode('{hash}', 'hex'), string_to_array('{scopes}', ' ') FROM admin
+"""
 SCOPES = [Scope.POSTS_READ, Scope.POSTS_WRITE, Scope.USERS_READ, Scope.ADMIN]
+
+
+MIGRATE = Command(
+    arguments=("{python}", "-m", "app.cli.main", "db", "upgrade", "{revision}"),
+    # A question about data that would be lost is for production.
+    environment={"DATABASE_URL": "{database}", "ENVIRONMENT": "development"},
+)
 
 
 def make_rehearsal(settings: Settings) -> Rehearsal:
@@ -114,11 +117,7 @@ def make_rehearsal(settings: Settings) -> Rehearsal:
             # It sends no mail and limits nobody, whatever the environment says of another service.
             unset=("SMTP_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE"),
         ),
-        migrate=Command(
-            arguments=("{python}", "-m", "app.cli.main", "db", "upgrade", "{revision}"),
-            # A question about data that would be lost is for production.
-            environment={"DATABASE_URL": "{database}", "ENVIRONMENT": "development"},
-        ),
+        migrate=MIGRATE,
         import_path=(".", "packages/*/src"),
         requests=REQUESTS,
         anonymous_requests=ANONYMOUS_REQUESTS,
@@ -134,14 +133,9 @@ def make_rehearsal(settings: Settings) -> Rehearsal:
 async def make_credential(database: URL) -> Mapping[str, str]:
     """An administrator's API key; no header when the deployed schema knows no such keys, or others than today's."""
     secret, prefix = new_api_key()
-    admin = uuid7()
-    values = {"id": uuid7(), "user": admin, "prefix": prefix, "hash": digest(secret), "scopes": json.dumps(SCOPES)}
+    values = {"prefix": prefix, "hash": digest(secret).hex(), "scopes": " ".join(SCOPES)}
     try:
-        async with engine(database, hide_parameters=True) as opened, opened.begin() as connection:
-            if not await connection.scalar(HAS_KEYS):
-                return {}
-            await connection.execute(ADMIN, {"id": admin, "email": f"rehearsal-{admin}@example.com"})
-            await connection.execute(KEY, values)
+        await execute(database, ADMIN_WITH_KEY.format(admin=uuid7(), key=uuid7(), **values))
     except DBAPIError:
         return {}
     return {"Authorization": f"Bearer {secret}"}

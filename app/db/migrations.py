@@ -75,10 +75,16 @@ def _migrated_database(settings: Settings) -> AbstractContextManager[URL]:
 
 @contextmanager
 def _scratch_server(folder: Path, options: Mapping[str, str]) -> Iterator[URL]:
+    """The server, whose data is deleted when the block ends."""
+    from pgfolder import remove_data
+
     from app.db.provision import embedded_server
 
-    with embedded_server(folder, options) as server:
-        yield make_url(server.url("postgres"))
+    try:
+        with embedded_server(folder, options) as server:
+            yield make_url(server.url("postgres"))
+    finally:
+        remove_data(folder)
 
 
 def _client_program(name: str) -> Path:

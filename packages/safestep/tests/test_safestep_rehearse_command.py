@@ -1,6 +1,9 @@
 """The command `rehearse` refuses what it can't or mustn't do: one line, exit code 2, before anything is started."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from safestep.cli import make_app
@@ -79,6 +82,20 @@ def test_without_a_scratch_server_a_copy_is_asked_for(notes: Notes) -> None:
     outcome = rehearse(replace(notes.project, scratch_server=None), *CHECKOUT)
 
     assert (outcome.code, "name a copy of the database with --url" in outcome.errors) == (2, True)
+
+
+def test_a_package_that_is_missing_is_named_with_what_to_install(notes: Notes) -> None:
+    notes.add("new", "SELECT 1")
+
+    def without_server(_folder: Path, _settings: Mapping[str, str]) -> AbstractContextManager[URL]:
+        raise ModuleNotFoundError("No module named 'pgfolder'", name="pgfolder")
+
+    outcome = rehearse(replace(notes.project, scratch_server=without_server), *CHECKOUT)
+
+    assert outcome.code == 2
+    assert outcome.errors.splitlines() == [
+        "notes: pgfolder isn't installed: `pip install safestep[rehearsal]`, or all that development needs"
+    ]
 
 
 def test_a_service_that_does_not_start_is_quoted(notes: Notes) -> None:

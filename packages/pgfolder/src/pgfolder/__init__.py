@@ -1,7 +1,8 @@
 """A real PostgreSQL that lives in a folder, for development and tests."""
 
 from pgfolder.errors import EmbeddedPostgresError
+from pgfolder.folders import remove_data
 from pgfolder.programs import binary
 from pgfolder.server import EmbeddedPostgres
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "binary"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "binary", "remove_data"]

@@ -5,6 +5,7 @@ Permissions of existing folders stay as they are; what the account cannot reach 
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -63,6 +64,14 @@ def home_for(data_dir: Path, account: Account | None) -> Path:
     home = make_private_folder(Path(tempfile.mkdtemp(prefix=prefix, dir=ELSEWHERE)), account)
     link.symlink_to(home)
     return home
+
+
+def remove_data(data_dir: Path) -> None:
+    """Deletes the folder, and what is kept elsewhere for it. Stop the server first."""
+    link = data_dir / LINK
+    if link.is_symlink():
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+    shutil.rmtree(data_dir, ignore_errors=True)
 
 
 def short_hash(text: str) -> str:

@@ -1,5 +1,7 @@
 """The command `rehearse`: what a migration does to a full database under traffic, before production finds out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -36,12 +38,6 @@ def add_commands(app: typer.Typer, project: Project) -> None:
         app.command()(rehearse)
 
 
-def _profile(project: Project) -> "Rehearsal":
-    if project.rehearsal is None:
-        raise CommandError("this project doesn't say what its traffic is: there is nothing to rehearse with")
-    return project.rehearsal()
-
-
 def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
     context: typer.Context,
     base: Base = None,
@@ -65,7 +61,7 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
     Exit code 1: a request failed or took longer than --max-stall. 2: the rehearsal itself couldn't take place.
     """
     project = project_of(context)
-    try:
+    with _ended_in_one_line(project):
         from safestep.rehearsal import command
         from safestep.rehearsal.plan import make_plan
         from safestep.rehearsal.plot import must_be_drawable
@@ -78,7 +74,25 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
         copy = command.copy_at(url, profile, is_copy=is_copy) if url else None
         report = command.rehearse_here(project, profile, plan, options, copy)
         command.publish(report, json_file, plot)
-    except CommandError as error:
-        typer.echo(f"{project.command.split()[0]}: {error}", err=True)
-        raise typer.Exit(IMPOSSIBLE) from None
     raise typer.Exit(1 if report.reasons else 0)
+
+
+@contextmanager
+def _ended_in_one_line(project: Project) -> Iterator[None]:
+    """Says why the rehearsal couldn't take place, and ends the command with its exit code."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        reason = f"{error.name} isn't installed: `pip install safestep[rehearsal]`, or all that development needs"
+    except CommandError as error:
+        reason = str(error)
+    else:
+        return
+    typer.echo(f"{project.command.split()[0]}: {reason}", err=True)
+    raise typer.Exit(IMPOSSIBLE)
+
+
+def _profile(project: Project) -> "Rehearsal":
+    if project.rehearsal is None:
+        raise CommandError("this project doesn't say what its traffic is: there is nothing to rehearse with")
+    return project.rehearsal()

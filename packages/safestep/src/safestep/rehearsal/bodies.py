@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from math import floor, inf, isfinite
 from typing import Any
 
@@ -153,7 +154,8 @@ def text(schema: JsonSchema, name: str) -> str:
     for candidate in _candidates(schema):
         if _fits(candidate.replace(UNIQUE, EXAMPLE_OF_UNIQUE), schema):
             return candidate
-    raise CannotMake(f"nothing is known that fits the pattern of {name}, {schema.get('pattern')}: give an example")
+    remedy = "give an example" if find_spec("rstr") else "give an example, or `pip install safestep[rehearsal]`"
+    raise CannotMake(f"nothing is known that fits the pattern of {name}, {schema.get('pattern')}: {remedy}")
 
 
 def _candidates(schema: JsonSchema) -> Iterator[str]:

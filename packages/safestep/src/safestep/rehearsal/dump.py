@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from anyio import to_thread
 from sqlalchemy.engine import URL
 
 from safestep.rehearsal.errors import RehearsalError
@@ -20,7 +19,7 @@ async def restore(url: URL, dump: Path, program: Callable[[str], Path]) -> None:
 
     where = url.set(drivername="postgresql").render_as_string(hide_password=False)
     command: list[str | Path]
-    if await to_thread.run_sync(_is_archive, dump):
+    if await asyncio.to_thread(_is_archive, dump):
         command = [program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "--dbname", where, dump]
     else:
         command = [program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", where, "-f", dump]
