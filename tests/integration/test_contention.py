@@ -8,6 +8,7 @@ from itertools import cycle, islice
 from typing import Any
 
 import httpx2
+import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
@@ -16,6 +17,8 @@ from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.database import count, idle_transactions
 from tests.support.users import new_user
+
+pytestmark = pytest.mark.no_cover  # the same requests, a thousand times: the tracer would take more time than they do
 
 
 async def test_of_a_thousand_concurrent_creations_of_one_email_one_succeeds(live_url: URL) -> None:

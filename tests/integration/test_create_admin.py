@@ -4,7 +4,7 @@ import asyncio
 import os
 import pty
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from app.db.models.user import User
 from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
 from tests.support.application import client_of, running, storing
 from tests.support.callers import Callers, header
+from tests.support.commands import postern
 from tests.support.database import ask
 from tests.support.users import new_user
 
@@ -51,6 +52,9 @@ class Result:
     err: str
 
 
+type Here = Callable[[str, bytes], Awaitable[Result]]
+
+
 def environment(url: URL, **variables: str) -> dict[str, str]:
     address = url.render_as_string(hide_password=False)
     return {**os.environ, "DATABASE_URL": address, "PYTHONUTF8": "1", **variables}
@@ -72,6 +76,17 @@ async def command(url: URL, *arguments: str, typed: bytes = b"", **variables: st
     )
     out, err = await asyncio.wait_for(process.communicate(typed), 120)
     return Result(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def here(url: URL, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Runs the command in this process, which takes a tenth of the time of another."""
+
+    async def here(email: str, typed: bytes) -> Result:
+        code = await postern(monkeypatch, url, "users", "create-admin", email, "--password-stdin", stdin=typed)
+        return Result(int(code or 0), *capsys.readouterr())
+
+    return here
 
 
 async def create_admin_on_a_terminal(url: URL, email: str, *passwords: str) -> tuple[int, str]:
@@ -171,8 +186,8 @@ async def test_a_deactivated_account_is_activated(url: URL, app: FastAPI, visito
         (ROOT, b"\xff\xfenot utf-8\xff\xff\n"),
     ],
 )
-async def test_what_is_refused_is_one_line_and_changes_nothing(url: URL, email: str, typed: bytes) -> None:
-    result = await create_admin(url, email, typed)
+async def test_what_is_refused_is_one_line_and_changes_nothing(here: Here, url: URL, email: str, typed: bytes) -> None:
+    result = await here(email, typed)
 
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("postern: ")
@@ -181,8 +196,11 @@ async def test_what_is_refused_is_one_line_and_changes_nothing(url: URL, email: 
 
 
 @pytest.mark.parametrize("password", [STRONG, "2short!", "qwertyuiop", "hunter2 " * 20])
-async def test_the_password_is_neither_printed_nor_logged_nor_on_record(url: URL, password: str) -> None:
-    result = await create_admin(url, ROOT, password.encode(), LOG_LEVEL="DEBUG")
+async def test_the_password_is_neither_printed_nor_logged_nor_on_record(
+    here: Here, url: URL, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    result = await here(ROOT, password.encode())
 
     on_record = ask(url, "SELECT coalesce(string_agg(e::text, ' '), '') FROM audit_events e")[0][0]
     assert password not in result.out + result.err + on_record

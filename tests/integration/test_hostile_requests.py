@@ -15,6 +15,10 @@ from tests.support.asgi import raw
 from tests.support.resources import Route, fields, lists, routes, send, with_json
 from tests.support.world import World
 
+pytestmark = (
+    pytest.mark.no_cover
+)  # what is refused before it reaches much code: the tracer would take more time than they do
+
 
 async def test_a_body_that_says_it_is_too_large_isnt_read() -> None:
     app = offline(max_body_bytes=1024)

@@ -15,6 +15,8 @@ from tests.support.resources import Route, fields, lists, resolved, routes, send
 from tests.support.rows import Rows, every_row
 from tests.support.world import World
 
+pytestmark = pytest.mark.no_cover  # thirty columns refused by every route: the tracer would take more time than they do
+
 
 def columns() -> dict[str, Column[Any]]:
     """Every column by name; of those with one name, any."""

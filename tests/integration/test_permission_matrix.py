@@ -1,6 +1,6 @@
 """Who may do what: every route for every kind of caller, as each resource describes it (tests/resources).
 
-Nobody here is let in by an override.
+Nobody here is let in by ADMIN's headers.
 """
 
 import httpx2
