@@ -70,7 +70,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.api.deps import get_db
 
-router = APIRouter(prefix="/api/v1/comments")
+router = APIRouter(prefix="/comments")
 Session = Annotated[AsyncSession, Depends(get_db)]
 
 
@@ -125,8 +125,6 @@ def fork(folder: Path) -> CodeCopy:
     fork = copied(folder)
     fork.add("comments", COMMENTS)
     (fork.root / "app" / "api" / "routes" / "comments.py").write_text(ROUTES)
-    main = fork.root / "app" / "main.py"
-    main.write_text(main.read_text() + "\nfrom app.api.routes import comments\n\napp.include_router(comments.router)\n")
     return fork
 
 
