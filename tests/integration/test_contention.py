@@ -18,7 +18,8 @@ from tests.support.application import client_of, running
 from tests.support.database import count, idle_transactions
 from tests.support.users import new_user
 
-pytestmark = pytest.mark.no_cover  # the same requests, a thousand times: the tracer would take more time than they do
+# The same requests a thousand times: the tracer would take more time than they do.
+pytestmark = pytest.mark.no_cover
 
 
 async def test_of_a_thousand_concurrent_creations_of_one_email_one_succeeds(live_url: URL) -> None:

@@ -15,9 +15,8 @@ from tests.support.asgi import raw
 from tests.support.resources import Route, fields, lists, routes, send, with_json
 from tests.support.world import World
 
-pytestmark = (
-    pytest.mark.no_cover
-)  # what is refused before it reaches much code: the tracer would take more time than they do
+# What is refused reaches little code: the tracer would take more time than it does.
+pytestmark = pytest.mark.no_cover
 
 
 async def test_a_body_that_says_it_is_too_large_isnt_read() -> None:

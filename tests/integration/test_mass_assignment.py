@@ -15,7 +15,8 @@ from tests.support.resources import Route, fields, lists, resolved, routes, send
 from tests.support.rows import Rows, every_row
 from tests.support.world import World
 
-pytestmark = pytest.mark.no_cover  # thirty columns refused by every route: the tracer would take more time than they do
+# Every column on every route is refused alike: the tracer would take more time than it does.
+pytestmark = pytest.mark.no_cover
 
 
 def columns() -> dict[str, Column[Any]]:

@@ -31,7 +31,8 @@ from tests.support.application import OTHER_SECRET, SECRET
 from tests.support.callers import Save, header
 from tests.support.users import new_user
 
-pytestmark = pytest.mark.no_cover  # seventy ways to the same refusal: the tracer would take more time than they do
+# Seventy ways to one refusal: the tracer would take more time than they do.
+pytestmark = pytest.mark.no_cover
 
 KEYS = {"new": OTHER_SECRET, "test": SECRET}
 RSA = jwk.RSAKey.generate_key(2048)
