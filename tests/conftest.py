@@ -10,11 +10,9 @@ os.environ["ENVIRONMENT"] = "test"
 # A run in the background ignores Ctrl-C, and the processes that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -24,14 +22,13 @@ from pytest_factoryboy import register
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
-from app.core.identity import Caller
+from app.api.deps import get_db, get_reader, get_transactions
 from app.db.audit import AuditedSession
 from app.db.base import Base
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
-from app.services.identity import IdentityService
-from tests.support.application import client_of, make_settings, running
-from tests.support.callers import ADMIN_CREDENTIAL, Save
+from tests.support.application import admit_admin, client_of, make_settings, running
+from tests.support.callers import Save
 from tests.support.database import store
 from tests.support.server import Clone, Template
 from tests.support.users import UserFactory
@@ -116,50 +113,23 @@ def shared_app() -> FastAPI:
     return create_app(make_settings())
 
 
-@pytest.fixture(scope="session", autouse=True)
-def admitted_admin() -> Iterator[None]:
-    """ADMIN's headers pass for an administrator, without a row or a query; other credentials are looked at as ever."""
-    recognise = IdentityService.recognise
-
-    async def admitting(self: IdentityService, credential: str) -> Caller:
-        if credential == ADMIN_CREDENTIAL:
-            return Caller(user_id=uuid4(), is_admin=True, session_id=uuid4())
-        return await recognise(self, credential)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(IdentityService, "recognise", admitting)
-        yield
-
-
-@dataclass(frozen=True)
-class OnConnection:
-    """The application's database, with every query on the test's connection."""
-
-    connection: AsyncConnection
-    sessions: async_sessionmaker[AsyncSession]
-
-    @property
-    def reader(self) -> Reader:
-        return Reader(lambda: nullcontext(self.connection))
-
-    def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
-        return write_transaction(self.sessions)
-
-
 @pytest.fixture
-def app(
-    shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessionmaker[AsyncSession]
-) -> Iterator[FastAPI]:
-    """The application on the test's connection.
+def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessionmaker[AsyncSession]) -> Any:
+    """The application with every query on the test's connection."""
 
-    Its state is replaced rather than its dependencies: with a single override, FastAPI inspects the signatures of all
-    dependencies anew at every request, which takes longer than the request.
-    """
-    state = shared_app.state
-    settings, context = state.settings, state.process_context
-    state.database = OnConnection(connection, sessions)
+    async def test_db() -> AsyncIterator[AsyncSession]:
+        async with write_transaction(sessions) as session:
+            yield session
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[AsyncConnection]:
+        yield connection
+
+    admit_admin(shared_app)
+    shared_app.dependency_overrides[get_db] = test_db
+    shared_app.dependency_overrides[get_transactions] = lambda: lambda: write_transaction(sessions)
+    shared_app.dependency_overrides[get_reader] = lambda: Reader(connect)
     yield shared_app
-    state.settings, state.process_context = settings, context
     shared_app.dependency_overrides.clear()
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.api.identity import get_optional_user
 from app.db.models.user import User
 from tests.support.accounts import Tokens, configure, hashed, tokens_of
 from tests.support.application import client_of
@@ -47,8 +48,9 @@ async def tokens(visitor: httpx2.AsyncClient, ada: User) -> Tokens:
 
 
 @pytest.fixture
-async def world(callers: Callers, save: Save) -> World:
-    """Somebody with a row of every kind, somebody else, an administrator, each with a credential of their own."""
+async def world(app: FastAPI, callers: Callers, save: Save) -> World:
+    """Somebody with a row of every kind, somebody else, an administrator; nobody is let in by an override."""
+    del app.dependency_overrides[get_optional_user]
     return await make_world(World(save, callers))
 
 

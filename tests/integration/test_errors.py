@@ -87,7 +87,7 @@ async def test_head_is_answered_like_get_without_the_body(client: httpx2.AsyncCl
 async def small(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """Speaks to an application that takes bodies of 4 KiB."""
     other = create_app(make_settings(max_body_bytes=4096))
-    other.state.database = app.state.database
+    other.dependency_overrides = app.dependency_overrides
     async with client_of(other) as client:
         yield client
 

@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
+from app.api.deps import get_process_context
 from app.core.security import Passwords
 from app.db.models.user import User
 from tests.support.accounts import (
@@ -128,7 +129,7 @@ async def test_a_token_that_is_not_valid_has_nothing_hashed(
     app: FastAPI, visitor: httpx2.AsyncClient, ada: User
 ) -> None:
     configure(app)
-    passwords = app.state.process_context.passwords
+    passwords = app.dependency_overrides[get_process_context]().passwords
     gate = Gate(passwords._hasher)
     passwords._hasher = gate
     gate.opened.set()

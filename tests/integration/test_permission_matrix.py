@@ -1,6 +1,6 @@
 """Who may do what: every route for every kind of caller, as each resource describes it (tests/resources).
 
-Nobody here is let in by ADMIN's headers.
+Nobody here is let in by an override.
 """
 
 import httpx2

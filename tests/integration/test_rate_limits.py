@@ -15,8 +15,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.types import Receive, Scope, Send
 
+from app.api.deps import get_process_context, get_settings
 from app.core.errors import InvalidSettings
-from tests.support.accounts import AUTH, PASSWORD, USERS, configure, hashed
+from app.wiring import make_process_context
+from tests.support.accounts import AUTH, PASSWORD, USERS, hashed
 from tests.support.application import client_of, make_settings, running
 from tests.support.callers import ADMIN, Callers, Save
 from tests.support.database import ask, count
@@ -41,7 +43,10 @@ STORAGES = pytest.mark.parametrize("storage", [None, "async+memory://"], ids=["d
 
 def use_limits(app: FastAPI, **settings: Any) -> None:
     """Turns the limits on: wide but for those named here."""
-    configure(app, rate_limits=True, **(LIMITS | settings))
+    chosen = make_settings(rate_limits=True, **(LIMITS | settings))
+    resources = make_process_context(chosen)
+    app.dependency_overrides[get_settings] = lambda: chosen
+    app.dependency_overrides[get_process_context] = lambda: resources
 
 
 @asynccontextmanager
@@ -256,7 +261,9 @@ async def test_a_duplicate_registration_counts(app: FastAPI) -> None:
 
 
 async def test_limits_can_be_turned_off(app: FastAPI, connection: AsyncConnection) -> None:
-    configure(app, rate_limits=False, rate_limit_sign_in_address="1/hour")
+    use_limits(app, rate_limit_sign_in_address="1/hour")
+    settings = make_settings(rate_limits=False, rate_limit_sign_in_address="1/hour")
+    app.dependency_overrides[get_settings] = lambda: settings
     async with client_at(app, "203.0.113.7") as client:
         answers = [await attempt(client, "/token", "data", "ada@example.com") for _ in range(3)]
 

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from joserfc import jws
 
+from app.api.deps import get_process_context, get_settings
 from app.wiring import make_process_context
 from tests.support.application import make_settings
 from tests.support.callers import header
@@ -34,8 +35,10 @@ def hashed(password: str = PASSWORD) -> str:
 
 def configure(app: FastAPI, **values: Any) -> None:
     """Other settings, for the length of a test."""
-    app.state.settings = make_settings(**values)
-    app.state.process_context = make_process_context(app.state.settings)
+    settings = make_settings(**values)
+    resources = make_process_context(settings)
+    app.dependency_overrides[get_settings] = lambda: settings
+    app.dependency_overrides[get_process_context] = lambda: resources
 
 
 def claims_of(tokens: Tokens) -> dict[str, Any]:
