@@ -90,7 +90,7 @@ async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection
 
 
 @pytest.fixture
-def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
+def session_maker(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
     """Sessions whose commit ends a savepoint of the test's transaction."""
     return async_sessionmaker(
         connection,
@@ -101,11 +101,11 @@ def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
 
 
 @pytest.fixture
-def save(sessions: async_sessionmaker[AsyncSession]) -> Save:
+def save(session_maker: async_sessionmaker[AsyncSession]) -> Save:
     """Stores rows that a factory built."""
 
     async def save(*rows: Base) -> None:
-        async with sessions.begin() as session:
+        async with session_maker.begin() as session:
             await store(session, rows)
 
     return save
@@ -136,19 +136,19 @@ class OnConnection:
     """The application's database, with every query on the test's connection."""
 
     connection: AsyncConnection
-    sessions: async_sessionmaker[AsyncSession]
+    session_maker: async_sessionmaker[AsyncSession]
 
     @property
     def reader(self) -> Reader:
         return Reader(lambda: nullcontext(self.connection))
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
-        return write_transaction(self.sessions)
+        return write_transaction(self.session_maker)
 
 
 @pytest.fixture
 def app(
-    shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessionmaker[AsyncSession]
+    shared_app: FastAPI, connection: AsyncConnection, session_maker: async_sessionmaker[AsyncSession]
 ) -> Iterator[FastAPI]:
     """The application on the test's connection.
 
@@ -157,7 +157,7 @@ def app(
     """
     state = shared_app.state
     settings, context = state.settings, state.process_context
-    state.database = OnConnection(connection, sessions)
+    state.database = OnConnection(connection, session_maker)
     yield shared_app
     state.settings, state.process_context = settings, context
     shared_app.dependency_overrides.clear()
