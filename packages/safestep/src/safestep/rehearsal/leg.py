@@ -8,6 +8,7 @@ from time import monotonic
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safestep.connections import engine
+from safestep.migrations.plan import Phase
 from safestep.rehearsal.activity import ROLE, sampled_activity
 from safestep.rehearsal.compatibility import answered, check_alone, check_both
 from safestep.rehearsal.errors import RehearsalError
@@ -45,8 +46,8 @@ class LegRun:
         self._credential = credential
         self._report = report
         deployed = f"the deployed code ({plan.base[:12]})" if plan.base else "the checked-out code"
-        self._is_new = leg.phase == "contract" or plan.base is None
-        self._code = "the new code" if leg.phase == "contract" and plan.base else deployed
+        self._is_new = leg.phase is Phase.CONTRACT or plan.base is None
+        self._code = "the new code" if leg.phase is Phase.CONTRACT and plan.base else deployed
 
     async def perform(self) -> None:
         """Raises RehearsalError when the code doesn't fit the schema that it is said to run on."""
@@ -63,7 +64,7 @@ class LegRun:
             idle = await read_counters(connection)
             workload = await self._workload(service, connection)
             requests = await self._usable(workload)
-            if self._leg.phase == "contract":
+            if self._leg.phase is Phase.CONTRACT:
                 what = f"{service.name} on the schema before {self._leg.revisions[0]}"
                 compatibility.append(await check_alone(what, workload, requests))
             self._report.legs.append(await self._under_load(workload, requests, connection, idle))
