@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 
 from safestep.connections import execute
-from safestep.rehearsal import Command, Rehearsal, TableProfile
+from safestep.rehearsal import Command, ServiceProfile, TableProfile
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
@@ -98,8 +98,8 @@ MIGRATE = Command(
 )
 
 
-def make_rehearsal(settings: Settings) -> Rehearsal:
-    return Rehearsal(
+def make_service_profile(settings: Settings) -> ServiceProfile:
+    return ServiceProfile(
         serve=Command(
             # The load generator keeps its connections open. A server that closes idle ones would make requests fail
             # that the migration has nothing to do with.
