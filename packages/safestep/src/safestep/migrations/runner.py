@@ -208,7 +208,7 @@ async def _while_watched(work: Coroutine[Any, Any, None], watch: Coroutine[Any, 
             watching.cancel()
     except BaseExceptionGroup as failed:
         failure = failed.exceptions[0]
-    if failure:  # raised out here, for inside it would lose what it was raised in
+    if failure:  # raised outside of the `except`, which would replace the error's own context
         raise failure
 
 
