@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 
 from safestep.connections import execute
-from safestep.rehearsal import Command, Rehearsal, TableProfile
+from safestep.rehearsal import Command, ServiceProfile, TableProfile
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from uuid_utils.compat import uuid7
@@ -30,11 +30,11 @@ REQUESTS = {
     'PATCH /api/v1/posts/{post_id} {"title": "Changed {unique}"}': 10,
     'POST /api/v1/users {"email": "rehearsal-{unique}@example.com", "name": "Rehearsed"}': 2,
 }
-# Signing in and its mails: a rehearsal has no more than a key.
+# Signing in, and what is done by mail: a rehearsal has an API key, but no password and no mailbox.
 EXCLUDED = ("POST /api/v1/auth/*",)
 
 SAMPLES = {
-    # Enough that no row is asked for too often; not all, for a million rows needn't be read for it.
+    # 2,000 are enough that no row is asked for too often, and a table of a million rows isn't read for them.
     "post_id": "SELECT id FROM posts WHERE published_at IS NOT NULL ORDER BY id DESC LIMIT 2000",
     "user_id": "SELECT DISTINCT author_id FROM (SELECT author_id FROM posts LIMIT 20000) AS seen LIMIT 1000",
 }
@@ -93,15 +93,16 @@ SCOPES = [Scope.POSTS_READ, Scope.POSTS_WRITE, Scope.USERS_READ, Scope.ADMIN]
 
 MIGRATE = Command(
     arguments=("{python}", "-m", "app.cli.main", "db", "upgrade", "{revision}"),
-    # A question about data that would be lost is for production.
+    # As in development: in production the command would ask before data is lost, and nobody is there to answer.
     environment={"DATABASE_URL": "{database}", "ENVIRONMENT": "development"},
 )
 
 
-def make_rehearsal(settings: Settings) -> Rehearsal:
-    return Rehearsal(
+def make_service_profile(settings: Settings) -> ServiceProfile:
+    return ServiceProfile(
         serve=Command(
-            # The generator keeps its connections: a server that closes one in this instant isn't what is tested.
+            # The load generator keeps its connections open. A server that closes idle ones would make requests fail
+            # that the migration has nothing to do with.
             arguments=(
                 *("{python}", "-m", "uvicorn", "app.main:app", "--port", "{port}"),
                 *("--no-access-log", "--no-server-header", "--timeout-keep-alive", "3600"),
@@ -114,7 +115,7 @@ def make_rehearsal(settings: Settings) -> Rehearsal:
                 "DATA_DIR": "{folder}/data",
                 "LOG_LEVEL": "INFO",
             },
-            # It sends no mail and limits nobody, whatever the environment says of another service.
+            # The rehearsed service sends no mail and limits nobody, whatever this environment sets for another one.
             unset=("SMTP_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE"),
         ),
         migrate=MIGRATE,

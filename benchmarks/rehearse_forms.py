@@ -27,7 +27,7 @@ from sqlalchemy.engine import URL
 
 from app.core.config import load_settings
 from app.db.migrations import make_project
-from app.rehearsal import make_rehearsal
+from app.rehearsal import make_service_profile
 from tests.support.rehearsals import LANGUAGE, NAIVE, CodeCopy, Outcome, copied, finish, start
 
 # The same changes by the safe steps of `safestep`.
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 async def prepare(project: CodeCopy, url: URL, rows: int, folder: Path) -> None:
-    profile = make_rehearsal(load_settings())
+    profile = make_service_profile(load_settings())
     _, output = await migrate(profile, project.root, url, project.head, folder)
     print(output)
     print((await fill(url, rows, profile.tables, lambda *_: None)).rows, flush=True)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import psycopg
 from argon2 import PasswordHasher
-from pgfolder.server import EmbeddedPostgres
+from pgfolder import EmbeddedPostgres
 from safestep.migrations import commands as migrations
 from sqlalchemy.engine import URL, make_url
 

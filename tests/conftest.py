@@ -87,7 +87,7 @@ async def connection(shared_database: Database) -> AsyncIterator[AsyncConnection
 
 
 @pytest.fixture
-def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
+def session_maker(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
     """Sessions whose commit ends a savepoint of the test's transaction."""
     return async_sessionmaker(
         connection,
@@ -98,11 +98,11 @@ def sessions(connection: AsyncConnection) -> async_sessionmaker[AsyncSession]:
 
 
 @pytest.fixture
-def save(sessions: async_sessionmaker[AsyncSession]) -> Save:
+def save(session_maker: async_sessionmaker[AsyncSession]) -> Save:
     """Stores rows that a factory built."""
 
     async def save(*rows: Base) -> None:
-        async with sessions.begin() as session:
+        async with session_maker.begin() as session:
             await store(session, rows)
 
     return save
@@ -114,11 +114,11 @@ def shared_app() -> FastAPI:
 
 
 @pytest.fixture
-def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessionmaker[AsyncSession]) -> Any:
+def app(shared_app: FastAPI, connection: AsyncConnection, session_maker: async_sessionmaker[AsyncSession]) -> Any:
     """The application with every query on the test's connection."""
 
     async def test_db() -> AsyncIterator[AsyncSession]:
-        async with write_transaction(sessions) as session:
+        async with write_transaction(session_maker) as session:
             yield session
 
     @asynccontextmanager
@@ -127,7 +127,7 @@ def app(shared_app: FastAPI, connection: AsyncConnection, sessions: async_sessio
 
     admit_admin(shared_app)
     shared_app.dependency_overrides[get_db] = test_db
-    shared_app.dependency_overrides[get_transactions] = lambda: lambda: write_transaction(sessions)
+    shared_app.dependency_overrides[get_transactions] = lambda: lambda: write_transaction(session_maker)
     shared_app.dependency_overrides[get_reader] = lambda: Reader(connect)
     yield shared_app
     shared_app.dependency_overrides.clear()

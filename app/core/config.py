@@ -141,14 +141,14 @@ class Settings(BaseSettings):
 
     @field_validator("rate_limit_storage")
     @classmethod
-    def _is_async(cls, value: SecretStr | None) -> SecretStr | None:
+    def _has_async_storage(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith("async+"):
             raise ValueError("write async+redis://host:6379/0; other storages would block the service")
         return value
 
     @field_validator("database_url")
     @classmethod
-    def _asynchronous(cls, value: SecretStr | None) -> SecretStr | None:
+    def _has_async_driver(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parse_database_url(value.get_secret_value())
         return value
@@ -238,10 +238,8 @@ def parse_database_url(text: str) -> URL:
     """The URL of an asynchronous PostgreSQL driver; ValueError says what to write instead."""
     try:
         url = make_url(text)
-    except (
-        ArgumentError,
-        ValueError,
-    ):  # the ValueError quotes the text where the port should be, which may be a password
+    # The ValueError quotes the text where the port should be, which may be a password.
+    except (ArgumentError, ValueError):
         raise ValueError(f"not a database URL; write {ASYNC_DRIVERS[0]}://user:password@host:5432/database") from None
     if url.drivername in ASYNC_DRIVERS:
         return url

@@ -65,11 +65,8 @@ class SmtpMailer:
                 start_tls=True if self._parts.username and not tls else None,
                 timeout=10,
             )
-        except (
-            aiosmtplib.SMTPException,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: an address that can't be a header
+        # ValueError: an address that can't be a header.
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             log.error("mail_not_sent", subject=mail.subject, **describe_error(error))
 
 

@@ -39,7 +39,7 @@ class Passwords:
         began = perf_counter()
         # Verified for accounts that don't exist, so that they take as long as those that do.
         self._dummy = self._hasher.hash(secrets.token_hex())
-        # Seconds that passwords took to be refused by today's parameters.
+        # How many seconds the last wrong passwords took, each hashed with today's parameters.
         self._refusals = deque([perf_counter() - began], maxlen=100)
 
     async def hash(self, password: str) -> str:
@@ -67,11 +67,12 @@ class Passwords:
             return False
 
     def _take_as_long_as_others(self, took: float, stored: str) -> None:
-        """A hash of weaker parameters is refused sooner, which would tell that there is an account. The same work
-        in two parts isn't as long as in one, so it takes the time of another refusal, any of the last.
+        """Waits until a refusal by weaker parameters took as long as one by today's: the shorter time would tell that
+        there is an account. A second, cheaper hash wouldn't add up to the same time, so the total is copied from one
+        of the last refusals.
         """
         if self.needs_rehash(stored):
-            sleep(max(0.0, random.choice(self._refusals) - took - TIMER_SLACK))  # noqa: S311 - time is what is told, not hidden
+            sleep(max(0.0, random.choice(self._refusals) - took - TIMER_SLACK))  # noqa: S311 - the choice needn't be unpredictable
         else:
             self._refusals.append(took)
 

@@ -1,7 +1,7 @@
 """Every flush of a write transaction adds an audit row for each audited object that it changes.
 
-The rows ride in the same transaction, so a change and its record stand or fall together, and no service can
-forget one.
+The rows are in the same transaction, so a change and its record are committed together or not at all, and no
+service can forget one.
 """
 
 from collections.abc import Iterable

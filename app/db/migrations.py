@@ -17,7 +17,7 @@ from app.db.base import Base
 from app.db.session import connect_args
 
 if TYPE_CHECKING:
-    from safestep.rehearsal import Rehearsal
+    from safestep.rehearsal import ServiceProfile
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def make_project(load: Callable[[], Settings] = load_settings, *, root: Path = R
         limits=lambda: _limits(settings()),
         confirm_data_loss=lambda: settings().is_production,
         command=f"{COMMAND} db",
-        rehearsal=lambda: _rehearsal(settings()),
+        rehearsal=lambda: _service_profile(settings()),
     )
 
 
@@ -55,10 +55,10 @@ def _metadata() -> MetaData:
     return Base.metadata
 
 
-def _rehearsal(settings: Settings) -> "Rehearsal":
-    from app.rehearsal import make_rehearsal
+def _service_profile(settings: Settings) -> "ServiceProfile":
+    from app.rehearsal import make_service_profile
 
-    return make_rehearsal(settings)
+    return make_service_profile(settings)
 
 
 def _database(settings: Settings) -> AbstractContextManager[URL]:

@@ -30,7 +30,7 @@ from app.db.pool import NotifyingQueuePool
 
 log = structlog.get_logger()
 
-type Sessions = async_sessionmaker[AsyncSession]
+type SessionMaker = async_sessionmaker[AsyncSession]
 
 
 class Database:
@@ -41,7 +41,7 @@ class Database:
         self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
         self.read_engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
-        self.sessions: Sessions = async_sessionmaker(
+        self.session_maker: SessionMaker = async_sessionmaker(
             self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
         )
         self.reader = Reader(self.read_engine.connect)
@@ -51,7 +51,7 @@ class Database:
         return self.read_engine, self.write_engine
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
-        return write_transaction(self.sessions)
+        return write_transaction(self.session_maker)
 
     async def close(self) -> None:
         for engine in self.engines:
@@ -59,16 +59,16 @@ class Database:
 
 
 @asynccontextmanager
-async def write_transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncSession]:
     """One session in one transaction: committed when the block ends, rolled back when anything is raised in it.
 
-    The exception are errors that say themselves that they keep what was written (DomainError.keeps_changes).
+    An error with `DomainError.keeps_changes` commits what was written before it, and is raised afterwards.
     """
     began, outcome = perf_counter(), "rolled back"
     try:
         with translated_errors():
             refusal: DomainError | None = None
-            async with sessions.begin() as session:
+            async with session_maker.begin() as session:
                 try:
                     yield session
                 except DomainError as error:
@@ -89,7 +89,7 @@ class Reader:
         self._connect = connect
 
     async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
-        """Every row. The repo that asks declares what the rows have."""
+        """Every row. The calling repo declares its columns with a Protocol: mypy can't see them here."""
         with translated_errors():
             try:
                 return await self._fetch(statement, parameters)

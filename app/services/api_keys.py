@@ -9,7 +9,7 @@ from app.core.security import digest, new_api_key
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
 
-MOST = 100
+MAX_KEYS = 100
 
 
 class ApiKeyReadService:
@@ -29,7 +29,7 @@ class ApiKeyService:
             raise Forbidden
         if new.expires_at and new.expires_at <= datetime.now(UTC):
             raise ApiKeyExpired
-        if await self._keys.count(caller.user_id) >= MOST:
+        if await self._keys.count(caller.user_id) >= MAX_KEYS:
             raise TooManyApiKeys
         secret, prefix = new_api_key()
         values = new.model_dump() | {"scopes": sorted(new.scopes)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from pgfolder.server import EmbeddedPostgres, EmbeddedPostgresError
+from pgfolder import EmbeddedPostgres, EmbeddedPostgresError
 from safestep.migrations import commands
 from sqlalchemy.engine import URL, make_url
 

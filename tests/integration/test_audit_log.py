@@ -180,9 +180,9 @@ async def test_an_administrator_made_by_the_command_line_is_on_record(
     ids=lambda change: str(change).split()[0],
 )
 async def test_a_bulk_change_that_the_log_would_not_see_is_refused(
-    sessions: async_sessionmaker[AsyncSession], save: Save, change: Any
+    session_maker: async_sessionmaker[AsyncSession], save: Save, change: Any
 ) -> None:
     await save(new_user())
-    async with sessions() as session:
+    async with session_maker() as session:
         with pytest.raises(TypeError, match="escapes the audit log"):
             await session.execute(change)

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import psutil
 import pytest
-from pgfolder.server import EmbeddedPostgres
+from pgfolder import EmbeddedPostgres
 from safestep.migrations import commands
 from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL, make_url

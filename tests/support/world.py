@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
-
 from app.core.identity import Scope
 from app.db.models.user import User
 from tests.support.accounts import hashed
@@ -46,13 +43,3 @@ class World:
         self.owner.is_active = False
         await self.save(self.owner)
         return headers
-
-
-def routes_of(app: FastAPI) -> set[tuple[str, str]]:
-    """Method and path of every route."""
-    return {
-        (method, route.path)
-        for route in iter_route_contexts(app.routes)
-        for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
-        if route.path
-    }

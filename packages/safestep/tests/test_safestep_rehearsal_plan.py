@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.plan import git, make_plan
 from safestep_support.notes import Notes
@@ -65,6 +66,13 @@ def test_the_release_changes_sides_at_the_first_contract(repository: Notes) -> N
 
     assert plan(repository)[1:] == (("expand", "notes", "one"), ("contract", "one", "three"))
     assert plan(repository, start="one", from_git=False) == (None, ("contract", "one", "three"))
+
+
+def test_a_phase_that_does_not_exist_is_refused_as_by_an_upgrade(repository: Notes) -> None:
+    repository.add("one", "SELECT 1", phase="contrct")
+
+    with pytest.raises(CommandError, match="one: phase is 'expand' or 'contract', not 'contrct'"):
+        plan(repository)
 
 
 def test_a_project_may_be_a_part_of_its_repository(tmp_path: Path) -> None:

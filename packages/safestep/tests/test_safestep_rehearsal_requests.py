@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from safestep.connections import engine
-from safestep.rehearsal import Command, Rehearsal, RehearsalError
+from safestep.rehearsal import Command, RehearsalError, ServiceProfile
 from safestep.rehearsal.compatibility import answered
 from safestep.rehearsal.http_client import HttpClient, HttpResponse
 from safestep.rehearsal.openapi import OpenApiDocument
@@ -83,7 +83,7 @@ async def samples_of(connection: AsyncConnection, **queries: str) -> Samples:
 
 
 async def workload(
-    samples: Samples, profile: Rehearsal, client: HttpClient | None = None, paths: dict[str, Any] | None = None
+    samples: Samples, profile: ServiceProfile, client: HttpClient | None = None, paths: dict[str, Any] | None = None
 ) -> Workload:
     document = OpenApiDocument({"paths": PATHS if paths is None else paths})
     return await workload_of(client or FakeClient({}), document, profile, samples, {"Authorization": "Bearer key"})
@@ -94,7 +94,7 @@ def names_of(workload: Workload) -> list[str]:
 
 
 async def test_every_list_item_creation_and_change_of_the_document_gets_a_request(samples: Samples) -> None:
-    made = await workload(samples, Rehearsal(serve=SERVE))
+    made = await workload(samples, ServiceProfile(serve=SERVE))
 
     assert names_of(made) == [
         "GET /posts",
@@ -110,7 +110,7 @@ async def test_every_list_item_creation_and_change_of_the_document_gets_a_reques
 
 
 async def test_what_cannot_be_sent_is_named_with_the_reason(samples: Samples) -> None:
-    made = await workload(samples, Rehearsal(serve=SERVE))
+    made = await workload(samples, ServiceProfile(serve=SERVE))
 
     assert made.notes == [
         "not sent: POST /sign-in: the document doesn't say that it creates something (201)",
@@ -120,7 +120,7 @@ async def test_what_cannot_be_sent_is_named_with_the_reason(samples: Samples) ->
 
 
 async def test_excluded_and_listed_operations_are_not_made_again(samples: Samples) -> None:
-    profile = Rehearsal(
+    profile = ServiceProfile(
         serve=SERVE,
         requests={"GET /posts/{id}": 3},
         excluded=("GET /s*", "* /users/*", "P* /*"),
@@ -135,7 +135,7 @@ async def test_excluded_and_listed_operations_are_not_made_again(samples: Sample
 
 async def test_a_version_gets_only_what_it_offers_and_the_fields_that_it_knows(samples: Samples) -> None:
     body = '{"title": "Written", "slug": "unknown here"}'
-    profile = Rehearsal(serve=SERVE, requests={f"POST /posts {body}": 1, "GET /tags": 1}, excluded=("*",))
+    profile = ServiceProfile(serve=SERVE, requests={f"POST /posts {body}": 1, "GET /tags": 1}, excluded=("*",))
 
     made = await workload(samples, profile)
 
@@ -144,7 +144,7 @@ async def test_a_version_gets_only_what_it_offers_and_the_fields_that_it_knows(s
 
 
 async def test_without_a_document_the_listed_requests_are_what_there_is(samples: Samples) -> None:
-    profile = Rehearsal(serve=SERVE, requests={"GET /users/{id}": 1}, anonymous_requests={"GET /posts": 1})
+    profile = ServiceProfile(serve=SERVE, requests={"GET /users/{id}": 1}, anonymous_requests={"GET /posts": 1})
 
     made = await workload_of(FakeClient({}), None, profile, samples, {})
 
@@ -156,7 +156,7 @@ async def test_without_a_document_the_listed_requests_are_what_there_is(samples:
 
 async def test_names_become_rows_and_what_is_unique(samples: Samples, url: URL) -> None:
     client = FakeClient({})
-    profile = Rehearsal(serve=SERVE, requests={'POST /users/{id} {"of": "{author_id}", "as": "N{unique}"}': 1})
+    profile = ServiceProfile(serve=SERVE, requests={'POST /users/{id} {"of": "{author_id}", "as": "N{unique}"}': 1})
     made = await workload_of(client, None, profile, samples, {})
 
     for _ in range(2):
@@ -171,7 +171,7 @@ async def test_names_become_rows_and_what_is_unique(samples: Samples, url: URL) 
 
 
 async def test_samples_of_a_table_that_the_schema_lacks_are_named(url: URL) -> None:
-    profile = Rehearsal(serve=SERVE, requests={"GET /tags/{tag}": 1}, samples={"tag": "SELECT id FROM tags"})
+    profile = ServiceProfile(serve=SERVE, requests={"GET /tags/{tag}": 1}, samples={"tag": "SELECT id FROM tags"})
     async with engine(url, isolation_level="AUTOCOMMIT") as opened, opened.connect() as connection:
         made = await workload_of(FakeClient({}), None, profile, await samples_of(connection, **profile.samples), {})
 
@@ -195,7 +195,7 @@ def test_a_line_that_is_no_request_is_refused(line: str) -> None:
 async def test_a_generated_request_keeps_the_rows_with_which_it_succeeds(samples: Samples, url: URL) -> None:
     hidden, shown = (str(key) for (key,) in ask(url, "SELECT id FROM users ORDER BY id"))
     client = FakeClient({f"GET /users/{hidden}": [404]})
-    made = await workload(samples, Rehearsal(serve=SERVE), client, {"/users/{user_id}": {"get": operation()}})
+    made = await workload(samples, ServiceProfile(serve=SERVE), client, {"/users/{user_id}": {"get": operation()}})
 
     found = await answered(made)
 
@@ -205,7 +205,7 @@ async def test_a_generated_request_keeps_the_rows_with_which_it_succeeds(samples
 
 async def test_a_creation_that_cannot_be_repeated_is_refused(samples: Samples) -> None:
     client = FakeClient({"POST /posts": [201, 201, 409]})
-    made = await workload(samples, Rehearsal(serve=SERVE), client, {"/posts": {"post": PATHS["/posts"]["post"]}})
+    made = await workload(samples, ServiceProfile(serve=SERVE), client, {"/posts": {"post": PATHS["/posts"]["post"]}})
 
     found = await answered(made)
 
@@ -216,7 +216,7 @@ async def test_a_creation_that_cannot_be_repeated_is_refused(samples: Samples) -
 
 async def test_a_change_says_which_version_it_is_about(samples: Samples) -> None:
     client = FakeClient({})
-    made = await workload(samples, Rehearsal(serve=SERVE, excluded=("GET *", "POST *")), client)
+    made = await workload(samples, ServiceProfile(serve=SERVE, excluded=("GET *", "POST *")), client)
     [change] = [request for request in made.requests if request.template.method == "PATCH"]
 
     await made.send(change)
@@ -226,7 +226,7 @@ async def test_a_change_says_which_version_it_is_about(samples: Samples) -> None
 
 
 async def test_the_other_version_reads_and_changes_what_was_created(samples: Samples) -> None:
-    profile = Rehearsal(serve=SERVE, anonymous_requests={"GET /posts?before={post_id}": 1})
+    profile = ServiceProfile(serve=SERVE, anonymous_requests={"GET /posts?before={post_id}": 1})
     made = await workload(samples, profile)
     creation = next(each for each in made.requests if each.template.method == "POST")
 

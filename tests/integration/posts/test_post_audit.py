@@ -71,9 +71,9 @@ async def test_posts_that_lose_a_co_author_are_on_record(
 
 
 async def test_a_bulk_change_of_posts_that_the_log_would_not_see_is_refused(
-    sessions: async_sessionmaker[AsyncSession], save: Save
+    session_maker: async_sessionmaker[AsyncSession], save: Save
 ) -> None:
     await save(new_post())
-    async with sessions() as session:
+    async with session_maker() as session:
         with pytest.raises(TypeError, match="escapes the audit log"):
             await session.execute(update(Post).values(title="A"))

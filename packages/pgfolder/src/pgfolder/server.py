@@ -18,9 +18,7 @@ from pgfolder.cluster import Cluster, Server, StopMode
 from pgfolder.errors import EmbeddedPostgresError
 from pgfolder.folders import home_for, make_data_dir, open_own_file
 from pgfolder.locks import lock
-from pgfolder.programs import binary, package_folder
-
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "binary"]
+from pgfolder.programs import package_folder
 
 CREATE_DATABASE = """
 SELECT format('CREATE DATABASE %I', :'name')

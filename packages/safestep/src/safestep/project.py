@@ -13,7 +13,7 @@ from safestep.connections import connect_args
 from safestep.programs import program_on_path
 
 if TYPE_CHECKING:
-    from safestep.rehearsal import Rehearsal
+    from safestep.rehearsal import ServiceProfile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,5 +60,5 @@ class Project:
     """Whether a run that loses data has to be confirmed, as in production."""
     command: str = "safestep"
     """How a person calls the command line, for messages: such as `python -m shop.db`."""
-    rehearsal: Callable[[], "Rehearsal"] | None = None
+    rehearsal: Callable[[], "ServiceProfile"] | None = None
     """What a rehearsal has to know of the service; without it there is no such command."""

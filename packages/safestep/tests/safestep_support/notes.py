@@ -37,7 +37,7 @@ from pathlib import Path
 from pgfolder import EmbeddedPostgres, binary
 from safestep.cli import run
 from safestep.project import Project
-from safestep.rehearsal import Command, Rehearsal
+from safestep.rehearsal import Command, ServiceProfile
 from sqlalchemy import MetaData
 from sqlalchemy.engine import make_url
 
@@ -53,7 +53,7 @@ def scratch_server(folder, settings):
         yield make_url(server.url("postgres"))
 
 
-profile = Rehearsal(
+profile = ServiceProfile(
     serve=Command(arguments=("{python}", "-m", "uvicorn", "service:app", "--lifespan", "on", "--port", "{port}")),
     requests={"GET /notes?limit=20": 5, "GET /notes/{id}": 10, 'POST /notes {"text": "Note {unique}"}': 2},
     samples={"id": "SELECT id FROM notes LIMIT 1000"},

@@ -22,7 +22,7 @@ def make_app(project: Project) -> typer.Typer:
     )
 
     @app.callback()
-    def hand_over(context: typer.Context) -> None:
+    def set_project(context: typer.Context) -> None:
         context.obj = project
 
     for commands in (database, checks, lint, rehearse):

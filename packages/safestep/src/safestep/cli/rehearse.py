@@ -12,7 +12,7 @@ from safestep.cli.arguments import project_of
 from safestep.project import Project
 
 if TYPE_CHECKING:
-    from safestep.rehearsal import Rehearsal
+    from safestep.rehearsal import ServiceProfile
 
 IMPOSSIBLE = 2  # exit code: the rehearsal itself couldn't take place
 
@@ -65,9 +65,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 - the options of a command
         from safestep.rehearsal import command
         from safestep.rehearsal.plan import make_plan
         from safestep.rehearsal.plot import must_be_drawable
-        from safestep.rehearsal.setting import Options
+        from safestep.rehearsal.workspace import RehearsalOptions
 
-        options = Options(rows, from_dump, rate, connections, warm_up, before, after, max_stall)
+        options = RehearsalOptions(rows, from_dump, rate, connections, warm_up, before, after, max_stall)
         must_be_drawable(plot)
         profile = _profile(project)
         plan = make_plan(project.root, base=base, start=start, from_git=code == "base")
@@ -92,7 +92,7 @@ def _ended_in_one_line(project: Project) -> Iterator[None]:
     raise typer.Exit(IMPOSSIBLE)
 
 
-def _profile(project: Project) -> "Rehearsal":
+def _profile(project: Project) -> "ServiceProfile":
     if project.rehearsal is None:
         raise CommandError("this project doesn't say what its traffic is: there is nothing to rehearse with")
     return project.rehearsal()

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from sqlalchemy.engine import URL
 
 from safestep.connections import engine, one_line_errors
-from safestep.migrations.plan import Phase, PlannedRevision
+from safestep.migrations.plan import Phase, phase_of
 from safestep.migrations.runner import RunOptions
 from safestep.project import Project
 
@@ -48,8 +48,7 @@ def missing_migration(project: Project, url: URL) -> str | None:
     script = script_directory(project)
     with suppress(ResolutionError):
         for pending in script.iterate_revisions("head", revision or "base"):
-            step = RevisionStep(script.revision_map, pending, is_upgrade=True)
-            if PlannedRevision(step).phase is Phase.EXPAND:
+            if phase_of(pending) is Phase.EXPAND:
                 state = f"is at {revision}" if revision else "has no revision yet"
                 return f"the database {state}, this code needs {pending.revision}: run `{project.command} upgrade`"
     return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from alembic.runtime.migration import RevisionStep
+from alembic.script import Script
 from alembic.util import CommandError
 
 
@@ -16,6 +17,17 @@ class Phase(StrEnum):
     CONTRACT = "contract"
 
 
+def phase_of(revision: Script) -> Phase:
+    """The phase that a revision names. One without the mark is older than it and expands.
+
+    Raises CommandError for any other word.
+    """
+    mark = getattr(revision.module, "phase", Phase.EXPAND)
+    if mark not in list(Phase):
+        raise CommandError(f"{revision.revision}: phase is 'expand' or 'contract', not {mark!r}")
+    return Phase(mark)
+
+
 @dataclass(frozen=True)
 class PlannedRevision:
     """One revision, up or down, with the marks that it carries as module-level names."""
@@ -24,11 +36,7 @@ class PlannedRevision:
 
     @property
     def phase(self) -> Phase:
-        """Revisions without the mark are older than it and expand."""
-        mark = getattr(self.step.revision.module, "phase", Phase.EXPAND)
-        if mark not in list(Phase):
-            raise CommandError(f"{self.id}: phase is 'expand' or 'contract', not {mark!r}")
-        return Phase(mark)
+        return phase_of(self.step.revision)
 
     @property
     def is_destructive(self) -> bool:
@@ -55,7 +63,7 @@ class MigrationPlan:
         return [revision for revision in self.pending if revision.is_destructive]
 
     @property
-    def stop(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Why the run ends before the newest revision, in one line."""
         if not self.held_back:
             return None

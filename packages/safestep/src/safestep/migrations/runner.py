@@ -90,8 +90,10 @@ def write_sql(project: Project, options: RunOptions, environment: Mapping[str, A
     def steps(heads: tuple[str, ...], migration: MigrationContext) -> Iterator[RevisionStep]:
         plan = make_migration_plan(find_steps(heads, migration), options.until)
         yield from (revision.step for revision in plan.pending)
-        for line in [plan.stop] if plan.stop else [] if plan.pending else ["nothing to do"]:
-            context.static_output(f"-- {line}")
+        if plan.stop_reason:
+            context.static_output(f"-- {plan.stop_reason}")
+        elif not plan.pending:
+            context.static_output("-- nothing to do")
 
     added: dict[str, Any] = {MIGRATION_RUN: MigrationRun(limits), "on_version_apply": forget_positions}
     context.configure(fn=steps, literal_binds=True, **environment, **added)
@@ -134,8 +136,8 @@ class Runner:
             self._announce(f"{total} revisions done")
         elif not total:
             self._announce("nothing to do")
-        if self._plan.stop:
-            self._announce(self._plan.stop)
+        if self._plan.stop_reason:
+            self._announce(self._plan.stop_reason)
 
     def _make_plan(self, connection: Connection) -> None:
         """Also creates `alembic_version`, so that the first revision's transaction begins without a change."""
@@ -153,7 +155,7 @@ class Runner:
             return
         what = ", ".join(map(str, self._plan.destructive))
         if not self._options.confirm(f"In production this takes away what may be in use: {what}"):
-            raise CommandError(f"in production this needs --yes (alembic -x yes), for data may be lost: {what}")
+            raise CommandError(f"in production this needs --yes (alembic -x yes), because data may be lost: {what}")
 
     def _apply(self, connection: Connection) -> None:
         try:
@@ -206,7 +208,7 @@ async def _while_watched(work: Coroutine[Any, Any, None], watch: Coroutine[Any, 
             watching.cancel()
     except BaseExceptionGroup as failed:
         failure = failed.exceptions[0]
-    if failure:  # raised out here, for inside it would lose what it was raised in
+    if failure:  # raised outside of the `except`, which would replace the error's own context
         raise failure
 
 

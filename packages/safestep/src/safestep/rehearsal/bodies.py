@@ -20,7 +20,7 @@ UNIQUE = "{unique}"
 UNIQUE_LENGTH = 12
 EXAMPLE_OF_UNIQUE = "0" * UNIQUE_LENGTH
 """`{unique}` becomes as many digits and letters as this."""
-DEEPEST = 8  # levels of nested objects: a schema may contain itself
+MAX_DEPTH = 8  # levels of nested objects: a schema may contain itself
 
 FORMATS: dict[str, str | Callable[[], str]] = {
     "email": f"rehearsal-{UNIQUE}@example.com",
@@ -84,7 +84,7 @@ class BodyMaker:
     def _options(self, schema: JsonSchema, depth: int) -> Iterator[JsonSchema]:
         """The schemas of which one has to fit, without those that only admit null."""
         schema = self._document.resolve(schema)
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return
         if parts := schema.get("allOf"):
             schema = self._merged(schema, parts)

@@ -16,29 +16,29 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from safestep.project import Project
-from safestep.rehearsal.configuration import Rehearsal
+from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.plan import RehearsalPlan
 from safestep.rehearsal.plot import write_plot
 from safestep.rehearsal.report import RehearsalReport
 from safestep.rehearsal.run import rehearse
 from safestep.rehearsal.scratch import checked_out, scratch_database, temporary_folder
-from safestep.rehearsal.setting import Options, Setting
 from safestep.rehearsal.terminal import print_report
+from safestep.rehearsal.workspace import RehearsalOptions, Workspace
 
 LOG_WIDTH = 140  # columns where there is no terminal
 DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 
 
 def rehearse_here(
-    project: Project, profile: Rehearsal, plan: RehearsalPlan, options: Options, copy: URL | None
+    project: Project, profile: ServiceProfile, plan: RehearsalPlan, options: RehearsalOptions, copy: URL | None
 ) -> RehearsalReport:
     """Raises RehearsalError. Whatever happens, nothing of what was started or written for it stays."""
-    with _ended_by_signals(), _setting(project, profile, copy, plan.base) as setting:
-        return asyncio.run(rehearse(plan, options, setting))
+    with _ended_by_signals(), _workspace(project, profile, copy, plan.base) as workspace:
+        return asyncio.run(rehearse(plan, options, workspace))
 
 
-def copy_at(text: str, profile: Rehearsal, *, is_copy: bool) -> URL:
+def copy_at(text: str, profile: ServiceProfile, *, is_copy: bool) -> URL:
     """Refuses the service's own database, which would be filled and written to."""
     try:
         url = make_url(text)
@@ -91,7 +91,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def _setting(project: Project, profile: Rehearsal, copy: URL | None, base: str | None) -> Iterator[Setting]:
+def _workspace(project: Project, profile: ServiceProfile, copy: URL | None, base: str | None) -> Iterator[Workspace]:
     """Everything that the rehearsal needs, gone when the block ends, however it ends."""
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def _setting(project: Project, profile: Rehearsal, copy: URL | None, base: str |
             bar.update(tasks[table], completed=done)
 
         try:
-            yield Setting(project, profile, database, copy is None, folder, deployed, bar.console.print, progress)
+            yield Workspace(project, profile, database, copy is None, folder, deployed, bar.console.print, progress)
         finally:
             # From here on things only stop, and an impatient second Ctrl-C mustn't leave any of them behind.
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,9 +7,9 @@ from safestep.rehearsal.load import RequestResult, attempt
 from safestep.rehearsal.report import CompatibilityResult
 from safestep.rehearsal.workload import Request, Workload, requests_about
 
-TIMES = 5
-TRIED = 20  # samples for a generated request, of which some may be another caller's alone
-PROVEN = 10
+REPETITIONS = 5
+MAX_TRIALS = 20  # of a generated request, each with another sample: some rows may be another caller's alone
+ENOUGH_PROVEN = 10  # samples with which it succeeded
 FORBIDDEN = ("401", "403")
 
 
@@ -38,14 +38,14 @@ async def answered(workload: Workload) -> Answered:
 async def _prove(request: Request, workload: Workload) -> str | None:
     """Why the request can't be sent again and again, if it can't."""
     fault = None
-    for _ in range(min([TRIED, *map(len, request.values.values())]) if request.values else 1):
+    for _ in range(min([MAX_TRIALS, *map(len, request.values.values())]) if request.values else 1):
         bindings = request.next_samples()
         result = await attempt(request, workload, bindings=bindings)
         if result.fault is None:
             request.proven.append(bindings)
         elif fault is None or result.fault.startswith("5"):
             fault = result.fault
-        if len(request.proven) == PROVEN:
+        if len(request.proven) == ENOUGH_PROVEN:
             break
     if not request.proven or (fault and fault.startswith("5")):
         return fault
@@ -55,7 +55,7 @@ async def _prove(request: Request, workload: Workload) -> str | None:
 
 async def check_alone(what: str, workload: Workload, requests: Sequence[Request]) -> CompatibilityResult:
     """Each request a few times, one after the other."""
-    return _check(what, [await attempt(request, workload) for request in requests for _ in range(TIMES)])
+    return _check(what, [await attempt(request, workload) for request in requests for _ in range(REPETITIONS)])
 
 
 async def check_both(
@@ -70,7 +70,7 @@ async def check_both(
         if not request.template.is_generated and not fault.startswith(FORBIDDEN)
     ]
     written = await check_alone(f"{new} on the new schema", new_workload, permitted)
-    results = [await attempt(request, old_workload) for request in old_requests for _ in range(TIMES)]
+    results = [await attempt(request, old_workload) for request in old_requests for _ in range(REPETITIONS)]
     for request, bindings in requests_about(new_workload.created, old_requests):
         results.append(await attempt(request, old_workload, bindings=bindings))
     return [written, _check(f"{old} on the new schema, with rows that {new} wrote", results)]

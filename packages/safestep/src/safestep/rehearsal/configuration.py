@@ -50,7 +50,7 @@ class TableProfile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsal:
+class ServiceProfile:
     """The service: how it runs and what its traffic is.
 
     A request is a line: method, path with query, and for those that have one a body in JSON, as in

@@ -19,7 +19,7 @@ from safestep.rehearsal.values import HASH, CheckConstraint, quoted, value
 
 BATCH = 50_000
 NULL_EVERY = 10  # where a column may be NULL, one row in so many
-LEFT_ALONE = frozenset({"alembic_version"})
+NOT_FILLED = frozenset({"alembic_version"})
 
 CHECKS = text("""
     SELECT pg_get_expr(conbin, conrelid) AS sql,
@@ -70,7 +70,7 @@ def _tables(connection: Connection) -> list[Table]:
         # Of types that SQLAlchemy doesn't know, and of tables that refer to each other: both can be NULL, or are noted.
         simplefilter("ignore", SAWarning)
         metadata.reflect(connection)
-        return [table for table in metadata.sorted_tables if table.name not in LEFT_ALONE | partitions]
+        return [table for table in metadata.sorted_tables if table.name not in NOT_FILLED | partitions]
 
 
 class _TableFill:
@@ -132,7 +132,7 @@ class _TableFill:
         return values
 
     def _is_given(self, column: Column[object]) -> bool:
-        """Defaults apply, but for moments: rows of a real table weren't made all at once."""
+        """A default applies, except to a time of creation: rows of a real table weren't made all at once."""
         if column.computed is not None or column.identity is not None:
             return False
         if column.name in self._profile.columns:

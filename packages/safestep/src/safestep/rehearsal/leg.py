@@ -8,6 +8,7 @@ from time import monotonic
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from safestep.connections import engine
+from safestep.migrations.plan import Phase
 from safestep.rehearsal.activity import ROLE, sampled_activity
 from safestep.rehearsal.compatibility import answered, check_alone, check_both
 from safestep.rehearsal.errors import RehearsalError
@@ -20,10 +21,10 @@ from safestep.rehearsal.report import LegReport, RehearsalReport
 from safestep.rehearsal.samples import Samples
 from safestep.rehearsal.server_log import ServerLog
 from safestep.rehearsal.service import Service, running
-from safestep.rehearsal.setting import Options, Setting
 from safestep.rehearsal.statements import from_activity, statement_reports
 from safestep.rehearsal.table_traffic import Counters, read_counters, untouched
 from safestep.rehearsal.workload import Request, Workload, drawn
+from safestep.rehearsal.workspace import RehearsalOptions, Workspace
 
 
 class LegRun:
@@ -33,37 +34,37 @@ class LegRun:
         self,
         plan: RehearsalPlan,
         leg: Leg,
-        options: Options,
-        setting: Setting,
+        options: RehearsalOptions,
+        workspace: Workspace,
         credential: dict[str, str],
         report: RehearsalReport,
     ) -> None:
         self._plan = plan
         self._leg = leg
         self._options = options
-        self._setting = setting
+        self._workspace = workspace
         self._credential = credential
         self._report = report
         deployed = f"the deployed code ({plan.base[:12]})" if plan.base else "the checked-out code"
-        self._is_new = leg.phase == "contract" or plan.base is None
-        self._code = "the new code" if leg.phase == "contract" and plan.base else deployed
+        self._is_new = leg.phase is Phase.CONTRACT or plan.base is None
+        self._code = "the new code" if leg.phase is Phase.CONTRACT and plan.base else deployed
 
     async def perform(self) -> None:
         """Raises RehearsalError when the code doesn't fit the schema that it is said to run on."""
         async with (
-            engine(self._setting.database, isolation_level="AUTOCOMMIT") as opened,
+            engine(self._workspace.database, isolation_level="AUTOCOMMIT") as opened,
             opened.connect() as connection,
         ):
             await self._perform(connection)
 
     async def _perform(self, connection: AsyncConnection) -> None:
-        root = self._plan.root if self._is_new else self._setting.deployed
+        root = self._plan.root if self._is_new else self._workspace.deployed
         compatibility = self._report.compatibility
         async with self._running(root, self._code) as service:
             idle = await read_counters(connection)
             workload = await self._workload(service, connection)
             requests = await self._usable(workload)
-            if self._leg.phase == "contract":
+            if self._leg.phase is Phase.CONTRACT:
                 what = f"{service.name} on the schema before {self._leg.revisions[0]}"
                 compatibility.append(await check_alone(what, workload, requests))
             self._report.legs.append(await self._under_load(workload, requests, connection, idle))
@@ -73,14 +74,14 @@ class LegRun:
                     compatibility += await check_both(new.name, theirs, service.name, workload, requests)
 
     def _running(self, code: Path, name: str) -> AbstractAsyncContextManager[Service]:
-        setting = self._setting
-        setting.say(f"starting {name}")
-        return running(setting.profile, code, name, setting.database, setting.folder, self._options.connections)
+        workspace = self._workspace
+        workspace.say(f"starting {name}")
+        return running(workspace.profile, code, name, workspace.database, workspace.folder, self._options.connections)
 
     async def _workload(self, service: Service, connection: AsyncConnection) -> Workload:
-        profile = self._setting.profile
+        profile = self._workspace.profile
         if not self._credential:  # the deployed schema may be too old for one
-            self._credential.update(await profile.credential(self._setting.database))
+            self._credential.update(await profile.credential(self._workspace.database))
         samples = await Samples.of(connection, profile.samples)
         workload = await workload_of(service.client, service.document, profile, samples, self._credential)
         for note in workload.notes:
@@ -107,11 +108,11 @@ class LegRun:
     async def _under_load(
         self, workload: Workload, requests: list[Request], connection: AsyncConnection, idle: Counters
     ) -> LegReport:
-        options, setting = self._options, self._setting
+        options, workspace = self._options, self._workspace
         load = LoadGenerator(workload, drawn(requests), options.rate)
-        log = ServerLog(setting.database) if setting.is_scratch else None
-        setting.say(f"{options.rate:g} requests a second to {self._code}")
-        async with sampled_activity(setting.database) as activity:
+        log = ServerLog(workspace.database) if workspace.is_scratch else None
+        workspace.say(f"{options.rate:g} requests a second to {self._code}")
+        async with sampled_activity(workspace.database) as activity:
             await load.start()
             try:
                 await asyncio.sleep(options.warm_up)
@@ -134,10 +135,10 @@ class LegRun:
         return LegReport(self._leg, self._code, timeline, load.results, reports, exit_code, output, without_traffic)
 
     async def _migrate(self) -> tuple[int, str]:
-        setting = self._setting
-        setting.say(f"migrating to {self._leg.target}")
-        database = setting.database.set(username=ROLE) if setting.is_scratch else setting.database
-        return await migrate(setting.profile, self._plan.root, database, self._leg.target, setting.folder)
+        workspace = self._workspace
+        workspace.say(f"migrating to {self._leg.target}")
+        database = workspace.database.set(username=ROLE) if workspace.is_scratch else workspace.database
+        return await migrate(workspace.profile, self._plan.root, database, self._leg.target, workspace.folder)
 
     def _must_keep_up(self, load: LoadGenerator, opened: float) -> None:
         """A machine that is too slow for the rate would show stalls that no migration made."""

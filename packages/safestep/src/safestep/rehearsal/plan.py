@@ -3,24 +3,22 @@
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 
+from safestep.migrations.plan import Phase, phase_of
 from safestep.rehearsal.errors import RehearsalError
 
 MAIN = ("remotes/origin/main", "heads/main")
-
-type LegPhase = Literal["expand", "contract"]
 
 
 @dataclass(frozen=True)
 class Leg:
     """Revisions that run under one version of the code: `expand` under the deployed one, `contract` under the new."""
 
-    phase: LegPhase
+    phase: Phase
     start: str
     target: str
     revisions: tuple[str, ...]
@@ -73,9 +71,9 @@ def git(root: Path, *arguments: str) -> str:
 def _legs(scripts: ScriptDirectory, start: str) -> tuple[Leg, ...]:
     """At the first revision that contracts the release changes sides: it runs once the new code is out."""
     pending = list(scripts.iterate_revisions("heads", start))[::-1]
-    phases = [getattr(script.module, "phase", "expand") for script in pending]
-    cut = phases.index("contract") if "contract" in phases else len(pending)
-    halves: tuple[tuple[LegPhase, list[Script]], ...] = (("expand", pending[:cut]), ("contract", pending[cut:]))
+    phases = [phase_of(script) for script in pending]
+    cut = phases.index(Phase.CONTRACT) if Phase.CONTRACT in phases else len(pending)
+    halves = ((Phase.EXPAND, pending[:cut]), (Phase.CONTRACT, pending[cut:]))
     legs = []
     for phase, half in halves:
         if half:

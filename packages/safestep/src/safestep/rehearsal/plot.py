@@ -14,8 +14,10 @@ from safestep.rehearsal.statements import StatementReport
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LINE = 1000, 340, 60, 44, 40, 15
 PLOT = HEIGHT - TOP - BOTTOM
-FASTEST = 0.001  # seconds at the bottom; the axis is logarithmic, for a stall is a thousand times a request
-SHOWN = 20_000
+FASTEST = (
+    0.001  # seconds at the bottom; the axis is logarithmic, because a stall takes a thousand times as long as a request
+)
+MAX_DOTS = 20_000
 LONGEST_TEXT = 140
 
 
@@ -70,9 +72,9 @@ class _Chart:
             yield f'<circle cx="{self._x(result.due):.1f}" cy="{self._y(result.seconds):.1f}" r="1.6" fill="{colour}"/>'
 
     def _shown(self) -> list[RequestResult]:
-        """All that is slow or failed; of very many others every so manieth."""
+        """All that is slow or failed; of the others every n-th, when there are very many."""
         results = [result for result in self._report.results if result.due >= self._timeline.opened]
-        step = max(1, len(results) // SHOWN)
+        step = max(1, len(results) // MAX_DOTS)
         return [r for n, r in enumerate(results) if n % step == 0 or r.fault or r.seconds > self._max_stall / 4]
 
     def _statement(self, number: int, statement: StatementReport) -> Iterator[str]:

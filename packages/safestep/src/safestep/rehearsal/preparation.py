@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from safestep.rehearsal.bodies import BodyMaker, CannotMake
-from safestep.rehearsal.configuration import Rehearsal
+from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.http_client import HttpClient
 from safestep.rehearsal.openapi import OpenApiDocument, Operation, route_of
 from safestep.rehearsal.requests import RequestTemplate, parse
@@ -20,7 +20,7 @@ READ_WEIGHT, WRITE_WEIGHT = 2.0, 1.0  # of requests that nobody weighed
 async def workload_of(
     client: HttpClient,
     document: OpenApiDocument | None,
-    profile: Rehearsal,
+    profile: ServiceProfile,
     samples: Samples,
     credential: Mapping[str, str],
 ) -> Workload:
@@ -64,7 +64,7 @@ def _because(fault: str | None) -> str:
     return f" ({fault})" if fault else ""
 
 
-def listed(profile: Rehearsal, document: OpenApiDocument | None, samples: Samples) -> Iterator[RequestTemplate]:
+def listed(profile: ServiceProfile, document: OpenApiDocument | None, samples: Samples) -> Iterator[RequestTemplate]:
     """The project's own requests, as far as this version offers them."""
     for is_anonymous, requests in ((False, profile.requests), (True, profile.anonymous_requests)):
         for line, weight in requests.items():
@@ -90,7 +90,7 @@ def _adapted(template: RequestTemplate, operation: Operation, samples: Samples) 
     return replace(template, needs_etag=_needs_etag(operation))
 
 
-def others(document: OpenApiDocument, profile: Rehearsal) -> Iterator[Operation]:
+def others(document: OpenApiDocument, profile: ServiceProfile) -> Iterator[Operation]:
     """Operations that no listed request is for. Nothing is deleted that nobody said may be."""
     lines = [parse(line, 0) for line in (*profile.requests, *profile.anonymous_requests)]
     known = {(each.method, route_of(each.path)) for each in lines}

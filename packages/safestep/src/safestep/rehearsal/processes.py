@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from safestep.rehearsal.configuration import Command, Rehearsal
+from safestep.rehearsal.configuration import Command, ServiceProfile
 
-LOWEST = 19  # priority
+LOWEST_PRIORITY = 19  # the highest niceness
 GRACE = 10.0  # seconds to end in
 
 
@@ -25,7 +25,7 @@ def values_of(url: URL, folder: Path, **more: str) -> dict[str, str]:
     }
 
 
-def environment(command: Command, profile: Rehearsal, code: Path, values: Mapping[str, str]) -> dict[str, str]:
+def environment(command: Command, profile: ServiceProfile, code: Path, values: Mapping[str, str]) -> dict[str, str]:
     """The user's environment with the command's own, in which this code's modules are imported and nobody else's."""
     folders = [
         str(path)
@@ -48,7 +48,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-async def migrate(profile: Rehearsal, code: Path, url: URL, revision: str, folder: Path) -> tuple[int, str]:
+async def migrate(profile: ServiceProfile, code: Path, url: URL, revision: str, folder: Path) -> tuple[int, str]:
     """Runs the migration of this code; returns its exit code and what it said."""
     values = values_of(url, folder, revision=revision)
     process = await asyncio.create_subprocess_exec(
@@ -62,7 +62,7 @@ async def migrate(profile: Rehearsal, code: Path, url: URL, revision: str, folde
     )
     try:
         # In a release it runs on another machine than the service: its start mustn't take the service's processor.
-        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
+        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
         output, _ = await process.communicate()
     finally:
         if process.returncode is None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.openapi import collection_of
 
-MADE = frozenset({"unique", "uuid"})
+GENERATED = frozenset({"unique", "uuid"})
 """Names that stand for something new in every request; all others stand for sampled values."""
 
 _NAME = re.compile(r"\{(\w+)\}")
@@ -41,7 +41,7 @@ class RequestTemplate:
     @cached_property
     def names(self) -> frozenset[str]:
         """Those that stand for sampled values."""
-        return frozenset([*_NAME.findall(self.path), *_names_in(self.body)]) - MADE
+        return frozenset([*_NAME.findall(self.path), *_names_in(self.body)]) - GENERATED
 
     @property
     def collection(self) -> str:

@@ -15,8 +15,8 @@ from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.plan import git
 
 # Near production: what is committed is on the disk (fsync stays on), so that a rewrite costs what it costs there.
-# The write-ahead log gets room, for a checkpoint in the middle would be the fill's doing and not the migration's.
-# An index is built by one process: here the service lives on the same processors, and would starve beside three.
+# The write-ahead log gets room: a checkpoint in the middle would come from filling the tables, not from the migration.
+# An index is built by one process: the service runs on the same processors here, and three would leave it none.
 SETTINGS = {
     "shared_buffers": "512MB",
     "max_wal_size": "8GB",

@@ -110,13 +110,13 @@ async def prepare(url: URL) -> None:
 
 def read(lines: Iterable[str], tables: dict[int, TableFile], offset: float) -> list[ExecutedStatement]:
     """The statements of the migration's role, in the order in which they ended."""
-    sessions: dict[int, _Session] = {}
+    backends: dict[int, _BackendEntries] = {}
     found: list[ExecutedStatement] = []
     for line in lines:
         entry = json.loads(line)
         if entry.get("user") == ROLE:
-            session = sessions.setdefault(entry["pid"], _Session(entry["pid"], tables, found))
-            session.note(entry, _seconds(entry["timestamp"]) + offset)
+            backend = backends.setdefault(entry["pid"], _BackendEntries(entry["pid"], tables, found))
+            backend.note(entry, _seconds(entry["timestamp"]) + offset)
     return found
 
 
@@ -124,7 +124,7 @@ def _seconds(stamp: str) -> float:
     return datetime.fromisoformat(stamp.replace(" UTC", "+00:00")).timestamp()
 
 
-class _Session:
+class _BackendEntries:
     """One backend's entries, in order."""
 
     def __init__(self, pid: int, tables: dict[int, TableFile], found: list[ExecutedStatement]) -> None:

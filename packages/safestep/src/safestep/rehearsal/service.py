@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from safestep.rehearsal.configuration import Rehearsal
+from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.http_client import SUCCESS, HttpClient
 from safestep.rehearsal.openapi import OpenApiDocument
@@ -31,7 +31,7 @@ class Service:
 
 @asynccontextmanager
 async def running(
-    profile: Rehearsal, code: Path, name: str, url: URL, folder: Path, connections: int
+    profile: ServiceProfile, code: Path, name: str, url: URL, folder: Path, connections: int
 ) -> AsyncIterator[Service]:
     """The service of this code on this database. Raises RehearsalError with its last words when it doesn't start."""
     port = _free_port()

@@ -71,7 +71,7 @@ def _is_noticeable(statement: ExecutedStatement) -> bool:
 
 
 def _taker(lock: ObservedLock, statements: Sequence[ExecutedStatement]) -> ExecutedStatement | None:
-    """The statement that took a lock of which the log doesn't tell: the one that ran when it was first activity."""
+    """The statement that took a lock of which the log doesn't tell: the one that ran when it was first seen."""
     running = [each for each in statements if each.pid == lock.pid and each.began <= lock.first]
     if not running:
         return None
@@ -123,6 +123,6 @@ def _attribute_rewrites(statements: Sequence[ExecutedStatement], rewritten: Iter
         naming = [each for each in statements if each.began <= at and word.search(each.sql) and not each.fault]
         if naming and table not in known:
             last = max(each.released for each in naming)
-            max(
-                (each for each in naming if each.released == last), key=lambda each: each.ended - each.began
-            ).rewrote.append(table)
+            in_last_transaction = [each for each in naming if each.released == last]
+            longest = max(in_last_transaction, key=lambda each: each.ended - each.began)
+            longest.rewrote.append(table)

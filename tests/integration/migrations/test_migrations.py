@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from safestep.cli import make_app
 from safestep.connections import execute
 from safestep.migrations import checksums, commands
 from safestep.project import Limits
-from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ProgrammingError
 from typer.testing import CliRunner, Result
@@ -22,27 +20,9 @@ from app.cli import main
 from app.cli.main import app, run
 from app.core.errors import InvalidSettings
 from app.db.migrations import make_project, project
+from tests.integration.migrations.project_copy import assert_formatted
 from tests.support.application import SECRET, make_settings
 from tests.support.database import ask
-from tests.support.migrations_copy import assert_formatted, copy_migrations
-
-
-@pytest.fixture
-def server(template: URL) -> URL:
-    """Where scratch databases are made."""
-    return template.set(database="postgres")
-
-
-@pytest.fixture
-def database(server: URL) -> Iterator[URL]:
-    """An empty database."""
-    with ScratchDatabase(server) as url:
-        yield url
-
-
-@pytest.fixture
-def migrations_copy(tmp_path: Path) -> Path:
-    return copy_migrations(tmp_path)
 
 
 def postern_db(*arguments: str, url: URL, **environment: str) -> Result:
@@ -103,8 +83,8 @@ def test_messages_name_the_command_as_it_is_typed(database: URL) -> None:
     assert missing == f"the database has no revision yet, this code needs {head}: {remedy}"
 
 
-def test_a_new_revision_is_written_formatted_and_sealed(database: URL, migrations_copy: Path) -> None:
-    own = make_project(root=migrations_copy)
+def test_a_new_revision_is_written_formatted_and_sealed(database: URL, project_copy: Path) -> None:
+    own = make_project(root=project_copy)
     commands.upgrade(own, database)
     ask(database, "DROP INDEX ix_users_created_at_id")
     environment = {"DATABASE_URL": database.render_as_string(hide_password=False)}
@@ -112,7 +92,7 @@ def test_a_new_revision_is_written_formatted_and_sealed(database: URL, migration
     written = CliRunner().invoke(make_app(own), ["revision", "-m", "the index comes back"], env=environment)
 
     assert written.exit_code == 0, written.output
-    [revision] = (migrations_copy / "alembic" / "versions").glob("*_the_index_comes_back.py")
+    [revision] = (project_copy / "alembic" / "versions").glob("*_the_index_comes_back.py")
     assert '"ix_users_created_at_id"' in revision.read_text()
     assert_formatted(revision)
     assert checksums.seal(own) == [revision.name]

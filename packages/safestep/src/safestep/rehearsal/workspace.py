@@ -1,4 +1,4 @@
-"""What is given to a rehearsal: how it is wanted, and where it happens."""
+"""What a rehearsal is given: its options, and the workspace in which it happens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from safestep.project import Project
-from safestep.rehearsal.configuration import Rehearsal
+from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.fill import Progress
 
 
 @dataclass(frozen=True)
-class Options:
+class RehearsalOptions:
     """How to rehearse; times in seconds."""
 
     rows: int = 1_000_000
@@ -26,11 +26,11 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Where it happens: the project, a database, a folder that is gone afterwards, and the code that is deployed."""
+class Workspace:
+    """The project, a database, a folder that is gone afterwards, and the code that is deployed."""
 
     project: Project
-    profile: Rehearsal
+    profile: ServiceProfile
     database: URL
     is_scratch: bool
     """Whether the database is on a server of our own, whose log can be read and whose roles can be made."""

@@ -6,41 +6,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.config import main as alembic_main
 from safestep.migrations import commands
-from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL
 
 from app.cli.main import run
 from app.db.migrations import make_project, project
+from tests.integration.migrations.project_copy import PROGRAMS, assert_formatted
 from tests.support.database import ask
 from tests.support.laws import ROOT
-from tests.support.migrations_copy import PROGRAMS, assert_formatted, copy_migrations
 
 PASSWORD = "canary-password-0123"
-
-
-@pytest.fixture
-def server(template: URL, monkeypatch: pytest.MonkeyPatch) -> URL:
-    """Where scratch databases are made."""
-    monkeypatch.setattr(sys, "path", [*sys.path])  # Alembic puts the project's folder in front
-    return template.set(database="postgres")
-
-
-@pytest.fixture
-def database(server: URL) -> Iterator[URL]:
-    """An empty database."""
-    with ScratchDatabase(server) as url:
-        yield url
-
-
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    return copy_migrations(tmp_path)
 
 
 def columns_of(url: URL) -> set[str]:
@@ -48,20 +27,20 @@ def columns_of(url: URL) -> set[str]:
     return {row[0] for row in ask(url, query)}
 
 
-def typed(copied: Path, command: str, url: URL | str) -> subprocess.CompletedProcess[str]:
+def typed(project_copy: Path, command: str, url: URL | str) -> subprocess.CompletedProcess[str]:
     """A command line as somebody types it in the project's folder."""
     text = url if isinstance(url, str) else url.render_as_string(hide_password=False)
-    environment = os.environ | {"DATABASE_URL": text, "PYTHONPATH": str(copied)}
+    environment = os.environ | {"DATABASE_URL": text, "PYTHONPATH": str(project_copy)}
     program, *arguments = re.findall(r"'[^']*'|\S+", command)
     words = [PROGRAMS / program, *(argument.strip("'") for argument in arguments)]
-    return subprocess.run(words, cwd=copied, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=project_copy, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
-def checkout(copied: Path) -> Path:
+def checkout(project_copy: Path) -> Path:
     """A copy of the project whose code and migrations are its own."""
-    shutil.copytree(ROOT / "app", copied / "app", ignore=shutil.ignore_patterns("__pycache__"))
-    return copied
+    shutil.copytree(ROOT / "app", project_copy / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    return project_copy
 
 
 def test_alembics_own_commands_work_as_typed(database: URL, checkout: Path) -> None:
@@ -125,7 +104,7 @@ def test_postern_says_in_one_line_that_the_database_is_not_there(
 @pytest.mark.parametrize("fault", FAULTS)
 def test_alembic_says_in_one_line_that_the_database_is_not_there(
     server: URL,
-    copied: Path,
+    project_copy: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     fault: str,
@@ -135,7 +114,7 @@ def test_alembic_says_in_one_line_that_the_database_is_not_there(
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler()])  # as in a process of its own
 
     with pytest.raises(SystemExit) as exited:
-        alembic_main(argv=["-c", str(copied / "alembic.ini"), *command.split()])
+        alembic_main(argv=["-c", str(project_copy / "alembic.ini"), *command.split()])
 
     out, err = capsys.readouterr()
     assert_refusal(int(exited.value.code or 0), "", out + err)
@@ -148,13 +127,13 @@ def test_alembic_says_in_one_line_that_the_database_is_not_there(
         ("alembic upgrade head", "synchronous", 2),
     ],
 )
-def test_a_wrong_database_url_as_typed(server: URL, copied: Path, command: str, fault: str, lines: int) -> None:
-    done = typed(copied, command, wrong_urls(server)[fault])
+def test_a_wrong_database_url_as_typed(server: URL, project_copy: Path, command: str, fault: str, lines: int) -> None:
+    done = typed(project_copy, command, wrong_urls(server)[fault])
 
     assert_refusal(done.returncode, done.stdout, done.stdout + done.stderr, lines=lines)
 
 
-def test_sql_can_be_written_without_a_database(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    alembic_main(argv=["-c", str(copied / "alembic.ini"), "upgrade", "head", "--sql"])
+def test_sql_can_be_written_without_a_database(project_copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    alembic_main(argv=["-c", str(project_copy / "alembic.ini"), "upgrade", "head", "--sql"])
 
     assert "CREATE TABLE users" in capsys.readouterr().out
