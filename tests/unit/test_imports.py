@@ -6,9 +6,11 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from packaging.utils import canonicalize_name
 
 from app.core.errors import InvalidSettings
+from app.db.migrations import project
 from app.main import create_app
 from tests.support.application import make_settings
 from tests.support.process import environment
@@ -119,6 +121,29 @@ def test_without_the_tools_and_a_database_url_one_line_says_what_to_do(
     assert "set DATABASE_URL=postgresql+asyncpg://" in fault
     assert "or install the tools" in fault
     assert "\n" not in fault
+
+
+def test_without_the_tools_one_line_says_which_server_can_hold_scratch_databases(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pgfolder", None)
+    assert project.scratch_server
+
+    with pytest.raises(CommandError, match="name one with --server URL") as raised:
+        project.scratch_server(tmp_path, {}).__enter__()
+
+    assert "\n" not in str(raised.value)
+
+
+def test_without_the_tools_client_programs_are_those_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pgfolder", None)
+    program = tmp_path / "pg_dump"
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert project.client_program("pg_dump") == program
 
 
 def test_nothing_that_only_unix_has_is_imported_before_it_is_needed(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def _ended_in_one_line(project: Project) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        reason = f"{error.name} isn't installed: `pip install safestep[rehearsal]`, or all that development needs"
+        reason = f"a rehearsal needs {error.name}, which isn't installed"
     except CommandError as error:
         reason = str(error)
     else:

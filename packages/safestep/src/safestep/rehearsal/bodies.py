@@ -154,7 +154,7 @@ def text(schema: JsonSchema, name: str) -> str:
     for candidate in _candidates(schema):
         if _fits(candidate.replace(UNIQUE, EXAMPLE_OF_UNIQUE), schema):
             return candidate
-    remedy = "give an example" if find_spec("rstr") else "give an example, or `pip install safestep[rehearsal]`"
+    remedy = "give an example" if find_spec("rstr") else "give an example, or `pip install rstr`"
     raise CannotMake(f"nothing is known that fits the pattern of {name}, {schema.get('pattern')}: {remedy}")
 
 

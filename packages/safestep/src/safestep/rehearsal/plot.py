@@ -26,7 +26,7 @@ def must_be_drawable(file: Path | None) -> None:
     if file and file.suffix not in (".svg", ".png"):
         raise RehearsalError(f"--plot {file}: name a file that ends in .svg or .png")
     if file and file.suffix == ".png" and importlib.util.find_spec("resvg_py") is None:
-        raise RehearsalError(f"--plot {file}: a .png needs `pip install safestep[rehearsal]`, an .svg nothing")
+        raise RehearsalError(f"--plot {file}: a .png needs `pip install resvg-py`, an .svg nothing")
 
 
 def write_plot(report: RehearsalReport, file: Path) -> None:
