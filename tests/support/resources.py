@@ -141,14 +141,12 @@ class Resource:
     routes: tuple[Route, ...]
     rows: FromWorld[list[Base]] = lambda _: []
     """New rows of the owner's; their ids go into `world.ids`, under the names of path parameters."""
-    rows_after: tuple[str, ...] = ()
-    """The resources whose rows and ids have to be there first."""
     tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Each table, with its columns that are personal or secret."""
     goes_with_owner: tuple[str, ...] = ()
     """What the audit log says of these rows when their owner is deleted, in any order."""
     after: tuple[str, ...] = ()
-    """Resources whose rows come first, because these refer to them."""
+    """Resources whose rows and ids come first, because these refer to them."""
 
 
 @cache
@@ -186,9 +184,8 @@ def fields(by: str | None = None) -> list[tuple[Route, str]]:
 async def make_world(world: World) -> World:
     """Stores the accounts, and a row of the owner's of every kind."""
     await world.save(world.owner, world.other, world.admin)
-    order = TopologicalSorter({name: resource.rows_after for name, resource in described().items()})
-    for name in order.static_order():
-        await world.save(*described()[name].rows(world))
+    for resource in described().values():
+        await world.save(*resource.rows(world))
     return world
 
 
