@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 
+from app.core import product
 from app.core.identity import Scope
 from app.db.models.user import User
 from tests.support.accounts import ME, PASSWORD, hashed, is_locked_out, sign_in, tokens_of
@@ -190,7 +191,7 @@ async def test_what_is_refused_is_one_line_and_changes_nothing(here: Here, url: 
     result = await here(email, typed)
 
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("postern: ")
+    assert result.err.startswith(f"{product.COMMAND}: ")
     assert result.err.count("\n") == 1
     assert stored(url) == []
 
@@ -230,7 +231,7 @@ async def test_a_database_that_is_not_there_is_one_line(url: URL) -> None:
 
     assert (result.code, result.out) == (1, "")
     assert STRONG not in result.err
-    assert result.err.splitlines()[-1].startswith("postern: ")
+    assert result.err.splitlines()[-1].startswith(f"{product.COMMAND}: ")
     assert "Traceback" not in result.err
 
 
@@ -245,7 +246,7 @@ async def test_an_administrator_becomes_an_ordinary_account_at_once(
 
     assert (result.code, result.out) == (0, "ROOT@EXAMPLE.COM is no administrator any more\n")
     assert (await visitor.get("/api/v1/audit-events", headers=headers)).status_code == 403
-    assert (again.code, again.err) == (1, "postern: There is no administrator with this e-mail address.\n")
+    assert (again.code, again.err) == (1, f"{product.COMMAND}: There is no administrator with this e-mail address.\n")
     assert ask(url, "SELECT actor_kind, changes FROM audit_events WHERE action = 'user.updated'") == [
         ("command", {"is_admin": [True, False]})
     ]

@@ -16,6 +16,7 @@ from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL
 
 from app.cli.main import run
+from app.core.product import COMMAND
 from app.db.migrations import make_project, project
 from tests.support.database import ask
 from tests.support.laws import ROOT
@@ -118,7 +119,7 @@ def test_postern_says_in_one_line_that_the_database_is_not_there(
 
     out, err = capsys.readouterr()
     assert_refusal(int(exited.value.code or 0), out, err)
-    assert err.startswith("postern: ")
+    assert err.startswith(f"{COMMAND}: ")
 
 
 @pytest.mark.parametrize("command", ["upgrade head", "current", "check", "revision --autogenerate -m x"])
