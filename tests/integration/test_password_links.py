@@ -55,6 +55,18 @@ async def test_a_link_sets_the_password_and_ends_every_session(
     assert (await sign_in(visitor, ada.email, NEW_PASSWORD)).status_code == 200
 
 
+async def test_a_link_leaves_the_time_when_an_address_was_confirmed(
+    visitor: httpx2.AsyncClient, box: Mailbox, ada: User, connection: AsyncConnection
+) -> None:
+    confirmed_at = text("SELECT email_verified_at FROM users")
+    before = await connection.scalar(confirmed_at)
+
+    assert (await set_password(visitor, await reset_token(visitor, box, ada))).status_code == 204
+
+    assert before is not None
+    assert await connection.scalar(confirmed_at) == before
+
+
 async def test_a_link_works_once(visitor: httpx2.AsyncClient, box: Mailbox, ada: User) -> None:
     token = await reset_token(visitor, box, ada)
     await set_password(visitor, token)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from app.api.deps import WriteSession
 from app.core.mail import Mail, Mailer, SmtpMailer
+from app.core.product import API_KEY_PREFIX
 from app.db.session import Database
 from app.main import create_app
 from tests.support.accounts import AUTH, USERS
@@ -103,7 +104,7 @@ async def go_wrong(client: httpx2.AsyncClient, url: URL) -> set[int]:
         await client.post(f"{AUTH}/token", data=form),
         await client.post(f"{AUTH}/refresh", json={"refresh_token": "canary-token"}),
         await client.get(f"{USERS}/me", headers=header("canary-token")),
-        await client.get(f"{USERS}/me", headers=header("postern_deadbeef_canary-key")),
+        await client.get(f"{USERS}/me", headers=header(f"{API_KEY_PREFIX}deadbeef_canary-key")),
         await client.get(f"{USERS}?email=canary@example.com&token=canary"),
         await client.get(f"{USERS}/canary@example.com"),
         await client.post("/fails"),

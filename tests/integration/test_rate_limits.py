@@ -164,12 +164,15 @@ async def test_a_success_counts_too_and_the_right_password_doesnt_pass_a_limit(a
 
 async def test_a_stolen_token_isnt_the_way_to_guess_the_password(app: FastAPI, callers: Callers) -> None:
     headers = await callers.signed_in(new_user(password_hash=hashed()))
+    others = await callers.signed_in(new_user(password_hash=hashed()))
     use_limits(app, rate_limit_sign_in_account="2/minute")
     change = {"current_password": "a guess", "new_password": "another long one"}
     async with client_at(app, "192.0.2.1", **headers) as client:
         answers = [(await client.post(f"{AUTH}/password", json=change)).status_code for _ in range(3)]
+        other = await client.post(f"{AUTH}/password", json=change, headers=others)
 
     assert answers == [403, 403, 429]
+    assert other.status_code == 403
 
 
 async def test_an_address_over_its_limit_doesnt_use_up_the_accounts(app: FastAPI, connection: AsyncConnection) -> None:

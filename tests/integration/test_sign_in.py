@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.product import COMMAND
 from app.db.models.user import User
 from tests.support.accounts import (
     AUTH,
@@ -115,7 +116,7 @@ async def test_an_access_token_names_who_when_and_for_whom(visitor: httpx2.Async
     first, second = [claims_of(await tokens_of(visitor, ada.email)) for _ in range(2)]
 
     assert first.keys() == {"iss", "aud", "iat", "exp", "sub", "sid", "jti"}
-    assert (first["sub"], first["iss"], first["aud"]) == (str(ada.id), "postern", "postern")
+    assert (first["sub"], first["iss"], first["aud"]) == (str(ada.id), COMMAND, COMMAND)
     assert first["jti"] != second["jti"]
     assert first["sid"] != second["sid"]
 

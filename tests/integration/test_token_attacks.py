@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from joserfc import jwk, jws
 
+from app.core.product import COMMAND
 from tests.support.accounts import (
     AUTH,
     ME,
@@ -102,7 +103,7 @@ async def test_what_the_forger_signs_with_the_services_own_key_opens_the_session
 ) -> None:
     """So that each refusal below is for the one thing that it changes."""
     assert await opens(visitor, {"access_token": forger.token()})
-    assert await opens(visitor, {"access_token": forger.token(aud=["postern", "others"], unknown="claim")})
+    assert await opens(visitor, {"access_token": forger.token(aud=[COMMAND, "others"], unknown="claim")})
     assert await opens(visitor, {"access_token": forger.token(iat=int(time()) + 2)})  # a clock that is a bit ahead
 
 
@@ -166,7 +167,7 @@ ATTACKS: dict[str, Attack] = {
     "an audience among others": lambda f: f.token(aud=["others"]),
     "an audience that is a number": lambda f: f.token(aud=1),
     "another issuer": lambda f: f.token(iss="others"),
-    "an issuer in another case": lambda f: f.token(iss="Postern"),
+    "an issuer in another case": lambda f: f.token(iss=COMMAND.upper()),
     "expired": lambda f: f.token(iat=int(time()) - 960, exp=int(time()) - 60),
     "expired long ago": lambda f: f.token(exp=0),
     "an end before all time": lambda f: f.token(exp=-1),

@@ -1,5 +1,6 @@
 """What a fork calls its service is spelled in one place, and everything that shows or hides the name follows it."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def test_the_distribution_has_the_same_name_and_version() -> None:
     assert PROJECT["name"] == product.COMMAND
     assert list(PROJECT["scripts"]) == [product.COMMAND]
     assert PROJECT["version"] == product.VERSION
+
+
+def test_the_name_leaves_a_command_that_can_be_typed() -> None:
+    """A name without a letter from a to z or a digit leaves none: then COMMAND has to be written out."""
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", product.COMMAND)
 
 
 def test_the_log_masks_the_keys_that_the_service_makes() -> None:

@@ -188,6 +188,19 @@ async def test_what_is_not_there_is_neither_changed_nor_deleted() -> None:
     assert repo.written == []
 
 
+async def test_a_value_that_no_column_takes_is_an_error() -> None:
+    """SQLAlchemy would set it as an attribute that is never written."""
+    known = post()
+    _, repo = service_of(known)
+
+    with pytest.raises(AttributeError, match="Post has no column subtitle"):
+        await repo.update(known, {"subtitle": "Lost"})
+    with pytest.raises(TypeError, match="subtitle"):
+        await repo.create(author=author(), title="Notes", subtitle="Lost")
+
+    assert repo.written == []
+
+
 async def test_a_user_can_lose_the_name_but_nothing_else() -> None:
     known = author()
     service = users_of(known)

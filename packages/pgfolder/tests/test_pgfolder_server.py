@@ -89,6 +89,14 @@ def test_data_of_another_version_is_left_alone(data_dir: Path) -> None:
         marker.write_text(ours)
 
 
+@pytest.mark.parametrize("name", ["short", "long" * 30])
+def test_a_folder_without_a_version_is_left_alone(new_dir: Path, name: str) -> None:
+    (new_dir / name / "postgres").mkdir(parents=True)
+    with pytest.raises(EmbeddedPostgresError, match=r"holds data of PostgreSQL \(unknown\)"):
+        server(new_dir / name).start()
+    assert list((new_dir / name / "postgres").iterdir()) == []
+
+
 def test_a_server_that_does_not_start_says_why(data_dir: Path) -> None:
     postgres = server(data_dir, shared_buffers="a few")
     with pytest.raises(EmbeddedPostgresError, match='invalid value for parameter "shared_buffers"') as caught:

@@ -1,14 +1,16 @@
 """The gate is open for a sound project and closes for each planted fault."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+from alembic.util import CommandError
 from pgfolder import binary
 from safestep import gate
 from safestep.connections import execute
 from safestep.drift.schema import SchemaUnreadable, schema_of
 from safestep.gate import GateClosed
-from safestep.migrations import checksums
+from safestep.migrations import checksums, commands
 from safestep.scratch import ScratchDatabase
 from safestep_support.databases import ask
 from safestep_support.revisions import Revisions
@@ -83,6 +85,27 @@ def test_a_new_revision_passes_once_it_is_sealed(revisions: Revisions) -> None:
     assert checksums.seal(revisions.project) == []
 
 
+def test_another_end_of_line_is_no_edit(revisions: Revisions) -> None:
+    """Git writes CRLF where `core.autocrlf` says so."""
+    checksums.seal(revisions.project)
+    for file in (revisions.versions / "tables.py", checksums.checksums_file(revisions.project)):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+
+    gate.committed_revisions(revisions.project)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "<<<<<<< HEAD", f"{'0' * 64} other.py", f"{'0' * 63}  other.py", "\udcff", f"{'0' * 64}  tables.py"]
+)
+def test_a_line_that_is_no_checksum_is_named(revisions: Revisions, line: str) -> None:
+    checksums.seal(revisions.project)
+    file = checksums.checksums_file(revisions.project)
+    file.write_bytes(file.read_bytes() + line.encode(errors="surrogateescape") + b"\n")
+
+    with pytest.raises(CommandError, match=r"checksums\.txt:2 is .*: restore the file$"):
+        gate.committed_revisions(revisions.project)
+
+
 def test_revisions_are_sealed_wherever_alembic_keeps_them(revisions: Revisions) -> None:
     ini = revisions.root / "alembic.ini"
     ini.write_text(ini.read_text().replace("/alembic\n", "/schema\nversion_locations = %(here)s/schema/steps\n"))
@@ -98,6 +121,16 @@ def test_an_environment_that_runs_nothing_closes_the_gate(revisions: Revisions, 
     (revisions.root / "alembic" / "env.py").write_text("from alembic import context\n")
 
     assert not is_open("the database reaches the head", revisions, server)
+
+
+@pytest.mark.parametrize("run", [Revisions.upgrade, lambda each, url: commands.downgrade(each.project, url, "base")])
+def test_an_environment_that_runs_nothing_is_no_success(
+    run: Callable[[Revisions, URL], object], revisions: Revisions, empty: URL
+) -> None:
+    (revisions.root / "alembic" / "env.py").write_text("from alembic import context\n")
+
+    with pytest.raises(commands.EnvironmentUnused, match=r"env\.py doesn't call safestep\.environment\.run"):
+        run(revisions, empty)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from safestep.lint import LintFinding, lint
 from safestep.migrations import checksums
 from safestep_support.linting import LOCK_TIMEOUT, LintedRevisions
@@ -123,3 +124,35 @@ def test_an_exception_that_became_unused_in_a_sealed_revision_can_be_listed(lint
     linted.run("baseline", "--reason", REASON)
     assert linted.violated() == []
     assert "statement" not in linted.baseline.read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[[finding]]", "[finding]", "each entry begins with a line [[finding]]"),
+        ("[[finding]]", "[[findings]]", "each entry begins with a line [[finding]]"),
+        ("[[finding]]", "finding = 3 #", "each entry begins with a line [[finding]]"),
+        (f'"{REASON}"', '"""\n[[finding]]\n"""', "each entry begins with a line [[finding]]"),
+        ("revision = ", "# ", "the entry in line 3 has no revision"),
+        ("reason = ", "resaon = ", "the entry in line 3 has the unknown name resaon"),
+        ("line = ", "line = 1.5 # ", "the entry in line 3 needs a number as its `line`"),
+        ("[[finding]]", "<<<<<<< HEAD\n[[finding]]", "Invalid"),
+    ],
+)
+def test_a_file_that_is_not_a_baseline_is_refused_with_what_is_wrong(
+    old: str, new: str, said: str, listed: LintedRevisions
+) -> None:
+    edit(listed, old, new)
+    before = listed.baseline.read_text()
+    for command in ("lint", "baseline"):
+        error = listed.run(command, *(["--reason", REASON] if command == "baseline" else [])).exception
+        assert isinstance(error, CommandError)
+        assert f"lint_baseline.toml can't be read: {said}" in str(error)
+    assert listed.baseline.read_text() == before
+
+
+@pytest.mark.parametrize("header", ["[[ finding ]]", "[[finding]]  # in 2024", "\ufeff[[finding]]", "[[finding]]\r"])
+def test_an_entry_may_be_written_as_toml_and_editors_write_it(header: str, listed: LintedRevisions) -> None:
+    entries = listed.baseline.read_text().partition("\n\n")[2]
+    listed.baseline.write_bytes(entries.replace("[[finding]]", header).encode())
+    assert listed.violated() == []

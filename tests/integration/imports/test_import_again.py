@@ -1,12 +1,16 @@
 """What an import changes that has been run before, and what it leaves alone."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 from safestep.connections import execute
 from sqlalchemy.engine import URL
 
 from tests.integration.imports.files import Run, Served, front_matter, snapshot, write
+from tests.support.database import plain
+from tests.support.waiting import until_blocked
 
 
 def test_running_it_twice_changes_nothing(database: URL, folder: Path, run: Run) -> None:
@@ -84,3 +88,17 @@ def test_a_conflict_in_a_batch_costs_only_the_post_that_has_it(database: URL, fo
             "2 created, 0 updated, 0 unchanged, 1 skipped",
         ],
     )
+
+
+def test_a_change_under_way_is_waited_for_and_then_seen(database: URL, folder: Path, run: Run, posts: Served) -> None:
+    front_matter(folder, "1.md", "title: One", "author: Ada", "date: 2026-01-01")
+    run()
+    with ThreadPoolExecutor() as pool, psycopg.connect(plain(database)) as other:
+        other.execute("UPDATE posts SET title = 'Changed elsewhere'")
+        importing = pool.submit(run)
+        asyncio.run(until_blocked(database, 1))
+        other.commit()
+
+        assert importing.result()[1] == ["0 created, 1 updated, 0 unchanged, 0 skipped"]
+
+    assert posts()["1"]["title"] == "One"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.main import run as main
+from app.core.product import COMMAND
 from tests.integration.imports.files import Run, Served, front_matter, write
 
 BROKEN: list[tuple[str, str | bytes, str]] = [
@@ -116,4 +117,4 @@ def test_a_database_that_is_down_is_not_blamed_on_the_files(
     out, err = capsys.readouterr()
     assert exited.value.code == 1
     assert out == ""
-    assert err.splitlines()[-1] == "postern: The database can't be reached at the moment."
+    assert err.splitlines()[-1] == f"{COMMAND}: The database can't be reached at the moment."

@@ -14,6 +14,7 @@ from safestep.migrations import commands
 from sqlalchemy.engine import URL
 
 from app.cli.main import run
+from app.core.product import COMMAND
 from app.db.migrations import make_project, project
 from tests.integration.migrations.project_copy import PROGRAMS, assert_formatted
 from tests.support.database import ask
@@ -97,7 +98,7 @@ def test_postern_says_in_one_line_that_the_database_is_not_there(
 
     out, err = capsys.readouterr()
     assert_refusal(int(exited.value.code or 0), out, err)
-    assert err.startswith("postern: ")
+    assert err.startswith(f"{COMMAND}: ")
 
 
 @pytest.mark.parametrize("command", ["upgrade head", "current", "check", "revision --autogenerate -m x"])

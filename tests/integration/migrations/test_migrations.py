@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from app.cli import main
 from app.cli.main import app, run
 from app.core.errors import InvalidSettings
+from app.core.product import COMMAND
 from app.db.migrations import make_project, project
 from tests.integration.migrations.project_copy import assert_formatted
 from tests.support.application import SECRET, make_settings
@@ -76,7 +77,7 @@ def test_the_commands_work_through_both_drivers(database: URL, server: URL, driv
 
 def test_messages_name_the_command_as_it_is_typed(database: URL) -> None:
     [head] = commands.heads(project)
-    remedy = "run `postern db upgrade`"
+    remedy = f"run `{COMMAND} db upgrade`"
 
     assert postern_db("current", url=database).stdout == f"no revision yet: {remedy}\n"
     missing = commands.missing_migration(project, database)
@@ -163,8 +164,8 @@ def test_a_command_on_a_database_that_is_behind_ends_in_one_line(
 
     out, err = capsys.readouterr()
     assert (exited.value.code, out) == (1, "")
-    reason = "the database lacks tables or columns that this code needs: run `postern db upgrade`"
-    assert err.splitlines()[-1] == f"postern: {reason}"
+    reason = f"the database lacks tables or columns that this code needs: run `{COMMAND} db upgrade`"
+    assert err.splitlines()[-1] == f"{COMMAND}: {reason}"
 
 
 def test_a_fault_of_our_own_sql_is_not_blamed_on_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,10 @@ class Cluster:
 
     def _refuse_unseen_server(self) -> None:
         """Two servers would destroy the data, and PostgreSQL cannot see one in another container."""
-        if self._folder.exists() and answers(self._socket_dir()):
+        if not self._folder.exists():
+            return
+        self._check_version()  # the socket's folder can be named after that file
+        if answers(self._socket_dir()):
             raise EmbeddedPostgresError(
                 f"{self._home} is in use by a PostgreSQL in another container: stop that one first"
             )

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 
 from safestep.connections import engine, one_line_errors
 from safestep.migrations import runner
+from safestep.migrations.commands import ENVIRONMENT_RAN
 from safestep.project import Project
 
 
@@ -20,6 +21,7 @@ def run(project: Project) -> None:
     A command of safestep brings its own Project, database and options, which then count instead.
     """
     attributes = context.config.attributes
+    attributes[ENVIRONMENT_RAN] = True
     project = attributes.get("project", project)
     options = attributes.get("options") or runner.options_of_alembic()
     environment = {

@@ -68,8 +68,11 @@ def safe_to_run(project: Project) -> str | None:
 
 def at_head(project: Project, server: URL) -> None:
     with ScratchDatabase(server) as url:
-        migrations.upgrade(project, url)
-        # Asked without env.py: one that runs nothing would find nothing to complain of either.
+        try:
+            migrations.upgrade(project, url)
+        except migrations.EnvironmentUnused as error:
+            raise GateClosed(str(error)) from error
+        # Asked without env.py, which could ask another database.
         if (found := migrations.current_revision(project, url)) not in migrations.heads(project):
             raise GateClosed(f"after an upgrade the database is at {found or 'no revision'}: look into env.py")
 

@@ -4,6 +4,7 @@ It is a file beside the checksums, so that a rule which is newer than a sealed r
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,9 @@ from safestep.project import Project
 
 NAME = "lint_baseline.toml"
 HEADER = "[[finding]]"
+_HEADER = re.compile(r"\s*\[\[\s*finding\s*\]\]\s*(#.*)?")
+_NEEDED = {"revision", "line", "rule"}
+_KNOWN = _NEEDED | {"statement", "reason"}
 
 
 @dataclass(frozen=True, order=True, kw_only=True)
@@ -50,11 +54,9 @@ class Baseline:
         """Without entries when there is no file. Raises CommandError when the file isn't one of these."""
         file = checksums_file(project).with_name(NAME)
         try:
-            text = file.read_text(encoding="utf-8") if file.exists() else ""
-            entries = [_entry(values) for values in tomllib.loads(text).get("finding", [])]
-            lines = [number for number, line in enumerate(text.splitlines(), start=1) if line.strip() == HEADER]
-            return cls(file, project.command, dict(zip(lines, entries, strict=True)))
-        except (KeyError, TypeError, ValueError) as error:
+            text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
+            return cls(file, project.command, _entries(text))
+        except ValueError as error:
             raise CommandError(f"{display_path(str(file))} can't be read: {error}") from error
 
     def of_revisions(self, revisions: Collection[str]) -> "Baseline":
@@ -98,10 +100,26 @@ def key_of(finding: LintFinding) -> tuple[str, int, str, str]:
     return finding.revision, finding.line, finding.rule, finding.sql
 
 
-def _entry(values: dict[str, Any]) -> BaselineEntry:
+def _entries(text: str) -> dict[int, BaselineEntry]:
+    """By line. Raises ValueError with what is wrong, also for what `write` would lose."""
+    values = tomllib.loads(text)
+    findings = values.pop("finding", [])
+    lines = [number for number, line in enumerate(text.split("\n"), start=1) if _HEADER.fullmatch(line)]
+    if values or not isinstance(findings, list) or len(findings) != len(lines):
+        raise ValueError(f"each entry begins with a line {HEADER}, and nothing else is in the file")
+    return {line: _entry(line, entry) for line, entry in zip(lines, findings, strict=True)}
+
+
+def _entry(line: int, values: dict[str, Any]) -> BaselineEntry:
+    if missing := _NEEDED - values.keys():
+        raise ValueError(f"the entry in line {line} has no {min(missing)}")
+    if unknown := values.keys() - _KNOWN:
+        raise ValueError(f"the entry in line {line} has the unknown name {min(unknown)}")
+    if not isinstance(values["line"], int):
+        raise ValueError(f"the entry in line {line} needs a number as its `line`")
     return BaselineEntry(
         revision=str(values["revision"]),
-        line=int(values["line"]),
+        line=values["line"],
         rule=str(values["rule"]),
         statement=str(values.get("statement", "")),
         reason=str(values.get("reason", "")).strip(),

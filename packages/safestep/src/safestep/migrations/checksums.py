@@ -1,12 +1,16 @@
 """The checksums of sealed revisions, which are never edited again: one line each in a file beside `versions/`."""
 
+import re
 from hashlib import sha256
 from pathlib import Path
+
+from alembic.util import CommandError
 
 from safestep.migrations.commands import script_directory
 from safestep.project import Project
 
 CHECKSUMS = "checksums.txt"
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def seal(project: Project) -> list[str]:
@@ -14,7 +18,7 @@ def seal(project: Project) -> list[str]:
     recorded = sealed(project)
     added = {file.name: _checksum(file) for file in _revisions(project) if file.name not in recorded}
     lines = (f"{checksum}  {name}\n" for name, checksum in sorted((recorded | added).items()))
-    checksums_file(project).write_text("".join(lines))
+    checksums_file(project).write_text("".join(lines), encoding="utf-8")
     return sorted(added)
 
 
@@ -33,12 +37,19 @@ def unsealed_changes(project: Project) -> list[str]:
 
 
 def sealed(project: Project) -> dict[str, str]:
-    """The recorded checksums by file name."""
+    """The recorded checksums by file name. Raises CommandError when the file has a line that `seal` doesn't write."""
     file = checksums_file(project)
-    if not file.exists():
-        return {}
-    lines = file.read_text().splitlines()
-    return {name: checksum for checksum, _, name in (line.partition("  ") for line in lines)}
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    recorded: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise CommandError(f"{file}:{number} is no checksum and file name: restore the file")
+        checksum, name = match.groups()
+        # Of two checksums for one file, the later would replace the sealed one.
+        if recorded.setdefault(name, checksum) != checksum:
+            raise CommandError(f"{file}:{number} is a second checksum of {name}: restore the file")
+    return recorded
 
 
 def checksums_file(project: Project) -> Path:
@@ -52,4 +63,5 @@ def _revisions(project: Project) -> list[Path]:
 
 
 def _checksum(file: Path) -> str:
-    return sha256(file.read_bytes()).hexdigest()
+    # Git may check files out with CRLF, which isn't an edit.
+    return sha256(file.read_bytes().replace(b"\r\n", b"\n")).hexdigest()

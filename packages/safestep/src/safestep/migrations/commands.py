@@ -2,18 +2,27 @@
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
+from alembic.util import CommandError
 from sqlalchemy.engine import URL
 
 from safestep.connections import engine, one_line_errors
 from safestep.migrations.plan import Phase, phase_of
 from safestep.migrations.runner import RunOptions
 from safestep.project import Project
+
+ENVIRONMENT_RAN = "environment_ran"
+"""The attribute of Alembic's configuration by which `safestep.environment.run` says that env.py called it."""
+
+
+class EnvironmentUnused(CommandError):
+    """env.py ran without a call of `safestep.environment.run`, so what it did, if anything, is unknown."""
 
 
 def config(project: Project, url: URL | None = None, options: RunOptions | None = None) -> Config:
@@ -59,11 +68,15 @@ def upgrade(project: Project, url: URL, revision: str = "head", options: RunOpti
 
     Raises CommandError with one line; what was applied until then stays, and the next run goes on from there.
     """
-    command.upgrade(config(project, url, options or RunOptions()), revision)
+    made = config(project, url, options or RunOptions())
+    command.upgrade(made, revision)
+    _require_environment(made)
 
 
 def downgrade(project: Project, url: URL, revision: str, options: RunOptions | None = None) -> None:
-    command.downgrade(config(project, url, options or RunOptions()), revision)
+    made = config(project, url, options or RunOptions())
+    command.downgrade(made, revision)
+    _require_environment(made)
 
 
 def print_upgrade(project: Project, url: URL, revision: str, options: RunOptions) -> None:
@@ -79,6 +92,13 @@ def _range(project: Project, url: URL, revision: str) -> str:
     if ":" in revision:
         return revision
     return f"{current_revision(project, url) or 'base'}:{revision}"
+
+
+def _require_environment(made: Config) -> None:
+    """Raises EnvironmentUnused. Alembic takes an env.py that runs nothing for a success."""
+    if ENVIRONMENT_RAN not in made.attributes:
+        env = Path(ScriptDirectory.from_config(made).env_py_location)
+        raise EnvironmentUnused(f"{env} doesn't call safestep.environment.run(project): see what it did")
 
 
 async def _current_revision(project: Project, url: URL) -> str | None:
