@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from app.api import errors, link_pages, routes
+from app.api import docs_pages, errors, link_pages, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
 from app.core.config import Settings, load_settings
@@ -45,12 +45,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary=SUMMARY,
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = settings
     app.state.process_context = make_process_context(settings)
     errors.install(app)
     app.include_router(routes.router)
     app.include_router(link_pages.router)
+    app.include_router(docs_pages.router)
+    app.mount("/docs/files", docs_pages.FILES)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
     # Last added is outermost. FastAPI's own `max_body_size` would answer in plain text, outside of our layer.

@@ -25,7 +25,6 @@ SECURITY_HEADERS = (
     ("X-Frame-Options", "DENY"),
 )
 TRANSPORT_SECURITY = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),)
-DOCUMENTATION = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})  # pages that load scripts and styles
 
 access_log = structlog.get_logger("app.access")
 
@@ -90,8 +89,6 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             for name, value in self._headers:
                 headers.setdefault(name, value)
-            if self.scope["path"] in DOCUMENTATION:
-                del headers["Content-Security-Policy"]
         elif self.is_head:
             message = dict(message, body=b"")
         await self._send(message)

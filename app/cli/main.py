@@ -16,6 +16,7 @@ from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
 from app.db.errors import sqlstate
 from app.db.migrations import make_project
+from app.db.roles import roles_sql
 
 UNDEFINED = ("42P01", "42703")  # a table, a column
 
@@ -37,12 +38,14 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("import")(imports.import_posts)
 app.add_typer(users.app, name="users")
-app.add_typer(
-    make_app(make_project(_settings)),
-    name="db",
-    help="Migrations: DATABASE_URL's database, or the embedded one.",
-    no_args_is_help=True,
-)
+db = make_app(make_project(_settings))
+app.add_typer(db, name="db", help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True)
+
+
+@db.command("roles")
+def print_roles() -> None:
+    """Print SQL that makes two roles: one that owns the tables and migrates them, and one for the service."""
+    typer.echo(roles_sql())
 
 
 def run() -> None:

@@ -147,6 +147,14 @@ class DatabaseUnavailable(DomainError):
     headers = RETRY_SOON
 
 
+class CommitUnknown(DomainError):
+    code, status, detail = (
+        "commit_unknown",
+        503,
+        "The connection was lost while the change was being stored: see whether it is there before you try again.",
+    )
+
+
 class DatabaseTimeout(DomainError):
     code, status, detail = "database_timeout", 503, "The database took too long; nothing was changed."
     headers = RETRY_SOON

@@ -25,6 +25,7 @@ from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable, DomainError
 from app.core.product import COMMAND
 from app.db.audit import AuditedSession
+from app.db.commit import known_outcome
 from app.db.errors import translated_errors
 from app.db.pool import NotifyingQueuePool
 
@@ -68,13 +69,14 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
     try:
         with translated_errors():
             refusal: DomainError | None = None
-            async with session_maker.begin() as session:
+            async with known_outcome(session_maker) as watch, session_maker.begin() as session:
                 try:
                     yield session
                 except DomainError as error:
                     if not error.keeps_changes:
                         raise
                     refusal = error
+                await watch(session)
             outcome = "committed"
             if refusal:
                 raise refusal

@@ -87,7 +87,10 @@ async def test_a_route_takes_its_scope_and_no_other(
     assert allowed.is_success
 
 
-@pytest.mark.parametrize("route", [each for each in routes() if "other" not in by_status(each.answers, 2)], ids=str)
+OF_THE_OWNER = [each for each in routes() if "other" not in [*by_status(each.answers, 2), *by_status(each.answers, 3)]]
+
+
+@pytest.mark.parametrize("route", OF_THE_OWNER, ids=str)
 async def test_a_key_may_no_more_than_its_owner(world: World, visitor: httpx2.AsyncClient, route: Route) -> None:
     key = await world.callers.with_key(world.other, *Scope)
 

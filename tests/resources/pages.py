@@ -2,6 +2,11 @@
 
 from tests.support.resources import EVERYBODY, Resource, Route
 
-PATHS = ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/verify-email", "/set-password")
+PATHS = ("/openapi.json", "/docs", "/verify-email", "/set-password")
 
-RESOURCE = Resource(routes=tuple(Route("GET", path, answers={200: EVERYBODY}) for path in PATHS))
+RESOURCE = Resource(
+    routes=(
+        *(Route("GET", path, answers={200: EVERYBODY}) for path in PATHS),
+        Route("GET", "/", answers={307: EVERYBODY}),
+    )
+)

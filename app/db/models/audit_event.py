@@ -34,7 +34,7 @@ class AuditEvent(IdMixin, Base):
     )
 
 
-# A trigger rather than grants: it also stops the owner of the table, whom grants don't bind.
+# The trigger stops the table's owner too, who could disable it. The service's role can't (app/db/roles.py).
 APPEND_ONLY = (
     """CREATE FUNCTION audit_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

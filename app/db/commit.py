@@ -1,0 +1,74 @@
+"""Asks the server what became of a COMMIT whose answer was lost, so that nobody repeats a change that was stored."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from app.core.errors import CommitUnknown, DatabaseUnavailable
+from app.db.audit import AuditedSession
+from app.db.errors import sqlstate
+
+TRANSACTION = text("SELECT pg_current_xact_id_if_assigned()::text")
+STATUS = text("SELECT pg_xact_status(CAST(CAST(:transaction AS text) AS xid8))")
+ATTEMPTS, INTERVAL = 10, 0.2  # seconds
+CONNECTED = "connected"
+"""In a session's `info`: it has taken a connection. One that hasn't has nothing to commit."""
+
+type Watch = Callable[[AsyncSession], Awaitable[None]]
+
+
+@event.listens_for(AuditedSession, "after_begin")
+def _note_connection(session: AuditedSession, *_: object) -> None:
+    session.info[CONNECTED] = True
+
+
+@asynccontextmanager
+async def known_outcome(session_maker: async_sessionmaker[AsyncSession]) -> AsyncIterator[Watch]:
+    """Around a transaction. What it yields is called last in it, with its session.
+
+    When the answer to COMMIT is lost, the block ends normally if the transaction was committed. Otherwise it raises
+    DatabaseUnavailable if it was rolled back, or CommitUnknown if the server can't tell.
+    """
+    transaction: str | None = None
+
+    async def watch(session: AsyncSession) -> None:
+        nonlocal transaction
+        await session.flush()
+        if session.info.get(CONNECTED):
+            transaction = await session.scalar(TRANSACTION)
+
+    try:
+        yield watch
+    except (DBAPIError, DatabaseUnavailable, TimeoutError) as error:
+        if transaction is None or not _is_lost(error):
+            raise
+        status = await _status(session_maker, transaction)
+        if status == "aborted":
+            raise DatabaseUnavailable from error
+        if status != "committed":
+            raise CommitUnknown from error
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the server has not answered; an error that it sent, such as a violated constraint, is an answer."""
+    return not isinstance(error, DBAPIError) or error.connection_invalidated or sqlstate(error) is None
+
+
+async def _status(session_maker: async_sessionmaker[AsyncSession], transaction: str) -> str | None:
+    """`committed`, `aborted`, or whatever else is known in the end."""
+    status: str | None = None
+    for _ in range(ATTEMPTS):
+        try:
+            async with session_maker() as session:
+                status = await session.scalar(STATUS, {"transaction": transaction})
+        except (DBAPIError, PoolTimeoutError, DatabaseUnavailable, TimeoutError):
+            status = None
+        if status in ("committed", "aborted"):
+            break
+        await asyncio.sleep(INTERVAL)
+    return status
