@@ -9,13 +9,23 @@ from safestep.cli import make_app
 from sqlalchemy.exc import ProgrammingError
 
 from app.cli import imports, serve, users
+from app.core.config import Settings, load_settings
 from app.core.context import Actor, request_context
 from app.core.errors import DomainError, InvalidSettings
+from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
 from app.db.errors import sqlstate
-from app.db.migrations import project
+from app.db.migrations import make_project
 
 UNDEFINED = ("42P01", "42703")  # a table, a column
+
+
+def _load_settings() -> Settings:
+    """For `db`, whose commands load settings when they need them: until then structlog would print every event."""
+    settings = load_settings()
+    configure_logging(settings)
+    return settings
+
 
 app = typer.Typer(
     name=COMMAND,
@@ -28,7 +38,10 @@ app.command("serve")(serve.serve)
 app.command("import")(imports.import_posts)
 app.add_typer(users.app, name="users")
 app.add_typer(
-    make_app(project), name="db", help="Migrations: DATABASE_URL's database, or the embedded one.", no_args_is_help=True
+    make_app(make_project(_load_settings)),
+    name="db",
+    help="Migrations: DATABASE_URL's database, or the embedded one.",
+    no_args_is_help=True,
 )
 
 
