@@ -1,0 +1,117 @@
+"""The site that a file belongs to: its generator, and the folder that its posts' paths begin below.
+
+Both follow from where the file lies, whichever folder was named: `import site` and `import site/_posts` agree.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+POSTS = "_posts"
+DRAFTS = "_drafts"
+JEKYLL_FOLDERS = frozenset({POSTS, DRAFTS})
+JEKYLL = ("_config.yml", "_config.yaml", "_config.toml")
+ELEVENTY = (".eleventy.js", *(f"eleventy.config.{kind}" for kind in ("js", "mjs", "cjs", "ts")))
+ZOLA = ("zola.toml", "config.toml")
+HUGO = tuple(f"{name}.{kind}" for name in ("hugo", "config") for kind in ("toml", "yaml", "yml", "json"))
+_INPUT = re.compile(r"""\binput\s*:\s*["']([^"']+)["']""")
+
+type Generator = Literal["jekyll", "hugo", "zola", "eleventy", "none"]
+
+
+@dataclass(frozen=True)
+class Site:
+    generator: Generator
+    root: Path
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def refuses(self, file: Path) -> str | None:
+        """What the file is instead of a post, in the plural."""
+        if not file.is_relative_to(self.root):
+            return f"files outside of {self.root.name}"
+        folders = frozenset(file.relative_to(self.root).parts[:-1])
+        if self.generator == "jekyll" and not folders & JEKYLL_FOLDERS:
+            return f"pages outside of {POSTS} and {DRAFTS}"
+        if self.generator == "eleventy" and any(name.startswith("_") for name in folders - JEKYLL_FOLDERS):
+            return "templates"
+        return None
+
+
+@cache
+def site_of(folder: Path, named: Path) -> Site:
+    """The site around an absolute folder; `named` is what was asked for, the root of files that belong to none."""
+    for place in (folder, *folder.parents):
+        if site := _site_at(place):
+            return site
+    for place in (folder, *folder.parents):
+        if place.name in JEKYLL_FOLDERS:
+            return Site("jekyll", place.parent)
+    while _has(named.parent, "_index.md"):  # a section of Zola or Hugo
+        named = named.parent
+    return Site("none", named)
+
+
+@cache
+def _site_at(place: Path) -> Site | None:
+    if name := _first(place, JEKYLL):
+        config = _parsed(place / name)
+        # Without the site's configuration nobody knows how many of a post's folders are its categories.
+        return Site("jekyll", place / str(config.get("source", ".")), {"categories_in_path": True, **config})
+    if name := _first(place, ELEVENTY):
+        found = _INPUT.search(_text(place / name))
+        return Site("eleventy", place / (found[1] if found else "."))
+    if (name := _first(place, ZOLA)) and "base_url" in (config := _parsed(place / name)):
+        return Site("zola", place / "content", config)
+    name = _first(place, HUGO)
+    shared = place / "config" / "_default"
+    if not name and not _is(Path.is_dir, shared):
+        return None
+    config = _parsed(place / name) if name else {}
+    config |= {key: value for each in HUGO for key, value in _parsed(shared / each).items()}
+    for kind in ("toml", "yaml", "json"):
+        if permalinks := _parsed(shared / f"permalinks.{kind}"):
+            config["permalinks"] = permalinks
+    content = place / str(config.get("contentDir", config.get("contentdir", "content")))
+    return Site("hugo", content, config) if _is(Path.is_dir, content) else None
+
+
+def _first(place: Path, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if _has(place, name)), None)
+
+
+def _has(place: Path, name: str) -> bool:
+    return _is(Path.is_file, place / name)
+
+
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
+    try:
+        return kind(path)
+    except OSError:  # a folder above that may not be entered
+        return False
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    """A configuration's settings; none when it isn't there or isn't one."""
+    parsed: Any
+    try:
+        if file.suffix == ".toml":
+            parsed = tomllib.loads(_text(file))
+        else:
+            parsed = json.loads(_text(file)) if file.suffix == ".json" else yaml.safe_load(_text(file))
+    except (ValueError, yaml.YAMLError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

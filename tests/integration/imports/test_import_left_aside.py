@@ -1,0 +1,163 @@
+"""What isn't taken is named and counted, and a source with nothing in it is refused."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import app
+from app.importing import files
+from tests.integration.imports.files import Run, Served, front_matter, write
+
+POST = ("title: First", "author: Ada", "date: 2016-09-29")
+ONE = "1 created, 0 updated, 0 unchanged, 0 skipped"
+
+
+@pytest.mark.parametrize("form", ["\n{}", "\ufeff\r\n \n{}"])
+def test_blank_lines_before_the_front_matter_are_fine(folder: Path, run: Run, posts: Served, form: str) -> None:
+    write(folder, "first.md", form.format("---\ntitle: First\nauthor: Ada\ndate: 2016-09-29\n---\nText.\n"))
+
+    assert run() == (0, [ONE])
+    assert posts()["first"]["body"] == "Text.\n"
+
+
+def test_what_is_no_post_is_counted_by_kind(folder: Path, run: Run) -> None:
+    front_matter(folder, "first.md", *POST)
+    front_matter(folder, "notes/_index.md", "title: Notes")
+    front_matter(folder, ".git/second.md", *POST)
+    front_matter(folder, "_site/second.md", *POST)
+    write(folder, "page.html", "<p>No front matter.</p>")
+    write(folder, "LICENSE", "")
+    for number in range(4):
+        write(folder, f"{number}.PNG", b"\x89PNG")
+
+    assert run("--dry-run") == (
+        0,
+        [
+            "left aside, .png files (4): 0.PNG, 1.PNG, 2.PNG, \u2026",
+            "left aside, HTML files without front matter (1): page.html",
+            "left aside, files without a suffix (1): LICENSE",
+            "left aside, generated folders (1): _site/",
+            "left aside, hidden files and folders (1): .git",
+            "left aside, section pages (1): notes/_index.md",
+            f"dry run, nothing changed: {ONE}",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("site", "post", "kind"),
+    [
+        ("_config.yml", "_posts/2016-09-29-first.md", "pages outside of _posts and _drafts"),
+        ("hugo.toml", "content/first.md", "files outside of content"),
+    ],
+)
+def test_pages_of_a_site_are_no_posts(folder: Path, run: Run, site: str, post: str, kind: str) -> None:
+    write(folder, site, "")
+    front_matter(folder, post, *POST)
+    front_matter(folder, "about.md", "title: About")
+
+    code, report = run()
+
+    assert (code, report[-1]) == (0, ONE)
+    assert f"left aside, {kind} (1): about.md" in report
+
+
+def test_a_page_that_is_named_alone_is_taken(folder: Path, run: Run, posts: Served) -> None:
+    write(folder, "_config.yml", "")
+    front_matter(folder, "about.md", *POST)
+
+    assert run(path=folder / "about.md") == (0, [ONE])
+    assert list(posts()) == ["about"]
+
+
+def test_a_folder_that_cannot_be_read_is_reported(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the operating system's refusal is played."""
+    front_matter(folder, "first.md", *POST)
+    front_matter(folder, "closed/second.md", *POST)
+    refusing(monkeypatch, os.scandir, "closed")
+
+    assert run() == (
+        1,
+        ["skipped closed/: can't be read: Permission denied", "1 created, 0 updated, 0 unchanged, 1 skipped"],
+    )
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, scandir: Callable[[Path], Any], name: str) -> None:
+    def refuse(folder: Path) -> Any:
+        if folder.name == name:
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(files.os, "scandir", refuse)
+
+
+def test_a_file_that_cannot_be_read_is_reported(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    front_matter(folder, "first.md", *POST)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+
+    assert run()[1][0] == "skipped first.md: can't be read: Permission denied"
+
+
+def test_links_are_not_followed(tmp_path: Path, folder: Path, run: Run, posts: Served) -> None:
+    front_matter(tmp_path, "secrets/second.md", *POST)
+    front_matter(folder, "first.md", *POST)
+    (folder / "out.md").symlink_to(tmp_path / "secrets" / "second.md")
+    (folder / "outer").symlink_to(tmp_path / "secrets")
+    (folder / "circle").symlink_to(folder)
+    (folder / "self.md").symlink_to(folder / "self.md")
+
+    assert run() == (
+        1,
+        [
+            "left aside, links within the folder (2): circle, self.md",
+            "skipped out.md: a link that leads out of the folder isn't followed",
+            "skipped outer: a link that leads out of the folder isn't followed",
+            "1 created, 0 updated, 0 unchanged, 2 skipped",
+        ],
+    )
+    assert list(posts()) == ["first"]
+
+
+def test_a_pipe_is_not_waited_for(folder: Path, run: Run) -> None:
+    front_matter(folder, "first.md", *POST)
+    os.mkfifo(folder / "second.md")
+
+    assert run() == (0, ["left aside, special files (1): second.md", ONE])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (None, "it is empty"),
+        ("picture.png", "left aside, .png files (1): picture.png"),
+        (".git/first.md", "left aside, hidden files and folders (1): .git"),
+    ],
+)
+def test_a_folder_with_nothing_in_it_is_refused(folder: Path, name: str | None, reason: str) -> None:
+    if name:
+        write(folder, name, "---\n---\n")
+
+    assert refusal(folder) == f"postern: nothing to import in {folder}: {reason}\n"
+
+
+def test_json_lines_with_nothing_in_them_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "posts.jsonl"
+    file.write_text("\n\n")
+
+    assert refusal(file) == f"postern: nothing to import in {file}: it is empty\n"
+
+
+def refusal(path: Path) -> str:
+    """What is said, before any database is asked for."""
+    environment = {"DATABASE_URL": "postgresql+asyncpg://ada:secret@127.0.0.1:1/postern"}
+    result = CliRunner().invoke(app, ["import", str(path)], env=environment)
+    assert (result.exit_code, result.stdout) == (1, "")
+    return result.stderr
