@@ -1,7 +1,6 @@
 """What isn't taken is named and counted, and a source with nothing in it is refused."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from app.importing import files
+from app.importing.sources import collect
 from tests.integration.imports.files import Run, Served, front_matter, write
 
 POST = ("title: First", "author: Ada", "date: 2016-09-29")
@@ -74,11 +74,16 @@ def test_a_page_that_is_named_alone_is_taken(folder: Path, run: Run, posts: Serv
     assert list(posts()) == ["about"]
 
 
+def refused(*_: object, **__: object) -> Any:
+    raise PermissionError(13, "Permission denied")
+
+
 def test_a_folder_that_cannot_be_read_is_reported(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read everything, so the operating system's refusal is played."""
     front_matter(folder, "first.md", *POST)
     front_matter(folder, "closed/second.md", *POST)
-    refusing(monkeypatch, os.scandir, "closed")
+    scandir = os.scandir
+    monkeypatch.setattr(files.os, "scandir", lambda path: (refused if path.name == "closed" else scandir)(path))
 
     assert run() == (
         1,
@@ -86,24 +91,21 @@ def test_a_folder_that_cannot_be_read_is_reported(folder: Path, run: Run, monkey
     )
 
 
-def refusing(monkeypatch: pytest.MonkeyPatch, scandir: Callable[[Path], Any], name: str) -> None:
-    def refuse(folder: Path) -> Any:
-        if folder.name == name:
-            raise PermissionError(13, "Permission denied")
-        return scandir(folder)
-
-    monkeypatch.setattr(files.os, "scandir", refuse)
-
-
 def test_a_file_that_cannot_be_read_is_reported(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     front_matter(folder, "first.md", *POST)
-
-    def refuse(*_: object, **__: object) -> str:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("app.importing.sources.read_front_matter", refused)
 
     assert run()[1][0] == "skipped first.md: can't be read: Permission denied"
+
+
+def test_progress_counts_what_is_read_faults_included(tmp_path: Path, folder: Path) -> None:
+    front_matter(folder, "first.md", *POST)
+    write(folder, "second.md", "no front matter")
+    write(folder, "picture.png", b"\x89PNG")
+    (folder / "out.md").symlink_to(tmp_path)
+    collection = collect(folder)
+
+    assert collection.size == len(list(collection.read())) == 3
 
 
 def test_links_are_not_followed(tmp_path: Path, folder: Path, run: Run, posts: Served) -> None:
