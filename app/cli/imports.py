@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import batched
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from app.core.product import COMMAND
 from app.db.provision import provisioned_url
 from app.db.session import Database
 from app.importing.files import Found
+from app.importing.front_matter import Unreadable
 from app.importing.sources import Collection, collect
 from app.services.imports import ImportReport
 from app.wiring import make_import_service
@@ -32,29 +33,40 @@ def import_posts(
     """Load posts: .md, .markdown and .html files with front matter (TOML, YAML), or JSON Lines.
 
     A post is recognised by its path, so running it again changes only what changed. The path is the one that
-    Jekyll, Hugo, Zola or Eleventy gives it, by the configuration of the site around the file, whichever of the site's
-    folders is named; without a site it is the file's place below the named folder. HTML stays HTML.
+    Jekyll, Hugo, Zola or Eleventy gives it, by the configuration of the site around the file, whichever of
+    its folders is named. Without a site it is the file's place below the named folder. HTML stays HTML.
 
-    An author is the account with that e-mail address, if it is confirmed, else a name. What is marked `draft: true` or
-    `published: false`, or lies below `_drafts/`, stays a draft; posts dated in the future are published at once.
-    Links aren't followed.
+    An author is the account with that e-mail address, if it is confirmed, else a name. Posts that are
+    marked `draft: true` or `published: false`, or lie below `_drafts/`, stay drafts; posts dated in the
+    future are published at once. Links aren't followed.
 
-    What is no post is named and counted. A file, folder or link with a fault is reported, the rest is loaded, and the
-    exit code is 1; so it is when there is nothing to import.
+    What is no post is named and counted. What can't be read or has a fault is reported, the rest is loaded,
+    and the exit code is 1; so it is when there is nothing to import.
     """
     settings = load_settings()
     configure_logging(settings)
-    collection = collect(path)
-    if not collection.size:
-        aside = "; ".join(_aside(collection.found)) or "it is empty"
-        typer.echo(f"{COMMAND}: nothing to import in {path}: {aside}", err=True)
-        raise typer.Exit(1)
+    collection = _collect(path)
     report = asyncio.run(_load(settings, collection, author, dry_run=dry_run))
     for line in _aside(collection.found):
         typer.echo(line)
     _print(report, dry_run=dry_run)
     if report.skipped:
         raise typer.Exit(1)
+
+
+def _collect(path: Path) -> Collection:
+    try:
+        collection = collect(path)
+    except Unreadable as fault:
+        _refuse(path, str(fault))
+    if not collection.size:
+        _refuse(path, "; ".join(_aside(collection.found)) or "it is empty")
+    return collection
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    typer.echo(f"{COMMAND}: nothing to import in {path}: {reason}", err=True)
+    raise typer.Exit(1)
 
 
 async def _load(settings: Settings, collection: Collection, author: str | None, *, dry_run: bool) -> ImportReport:

@@ -26,37 +26,45 @@ class Found:
 def find(path: Path) -> Found:
     """Everything below a resolved folder, or the file that is named."""
     found = Found()
-    if path.is_dir():
-        _walk(path, path, found)
-        found.files.sort()
-    else:
+    folders = [path] if path.is_dir() else []
+    if not folders:
         found.files.append(path)
+    while folders:
+        folders += _look(folders.pop(), path, found)
+    found.files.sort()
+    found.faults.sort()
+    for names in found.aside.values():
+        names.sort()
     return found
 
 
-def _walk(folder: Path, top: Path, found: Found) -> None:
+def _look(folder: Path, top: Path, found: Found) -> list[Path]:
+    """The folders in this folder; what else it holds is sorted into `found`."""
     try:
         with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
+            listed = list(entries)
     except OSError as error:
         found.faults.append((f"{folder.relative_to(top).as_posix()}/", f"can't be read: {error.strerror}"))
-        return
-    for entry in ordered:
-        path = Path(entry.path)
-        name = path.relative_to(top).as_posix()
-        if entry.name.startswith("."):
-            found.aside["hidden files and folders"].append(name)
-        elif entry.is_symlink():
-            _sort_link(path, name, top, found)
-        elif entry.is_dir(follow_symlinks=False):
-            if entry.name in GENERATED:
-                found.aside["generated folders"].append(f"{name}/")
-            else:
-                _walk(path, top, found)
-        elif kind := _other_than_post(path, top, regular=entry.is_file(follow_symlinks=False)):
-            found.aside[kind].append(name)
-        else:
-            found.files.append(path)
+        return []
+    return [Path(entry.path) for entry in listed if _is_folder(entry, top, found)]
+
+
+def _is_folder(entry: os.DirEntry[str], top: Path, found: Found) -> bool:
+    path = Path(entry.path)
+    name = path.relative_to(top).as_posix()
+    if entry.name.startswith("."):
+        found.aside["hidden files and folders"].append(name)
+    elif entry.is_symlink():
+        _sort_link(path, name, top, found)
+    elif entry.is_dir(follow_symlinks=False):
+        if entry.name not in GENERATED:
+            return True
+        found.aside["generated folders"].append(f"{name}/")
+    elif kind := _other_than_post(path, top, regular=entry.is_file(follow_symlinks=False)):
+        found.aside[kind].append(name)
+    else:
+        found.files.append(path)
+    return False
 
 
 def _sort_link(path: Path, name: str, top: Path, found: Found) -> None:

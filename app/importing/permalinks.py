@@ -36,8 +36,8 @@ STYLES = {
 
 def path_of(file: Path, fields: Mapping[str, Any], site: Site) -> str:
     """Raises Unreadable when the site's template asks for what isn't known here."""
-    if given := fields.get("path"):
-        return str(given).strip("/")
+    if given := _text(fields.get("path")):
+        return given.strip("/")
     place = file.relative_to(site.root)
     own = fields.get("url" if site.generator == "hugo" else "permalink")
     if isinstance(own, str) and own.strip("/") and not (site.generator == "jekyll" and (":" in own or own in STYLES)):
@@ -48,13 +48,13 @@ def path_of(file: Path, fields: Mapping[str, Any], site: Site) -> str:
 def _jekyll(place: Path, fields: Mapping[str, Any], site: Site) -> str:
     stem = ((dated := _DATED.fullmatch(place.stem)) and dated[4]) or place.stem
     inner = place.parts[: next(at for at, part in enumerate(place.parts) if part in JEKYLL_FOLDERS)]
-    categories = [*(inner if "categories_in_path" in site.config else ()), *_words(fields.get("category"))]
+    categories = [*(inner if "categories_in_path" in site.config else ()), *_listed(fields.get("category"))]
     given = fields.get("categories")
-    categories += given.split() if isinstance(given, str) else _words(given)
-    title = _hyphenated(str(fields.get("slug") or stem))
-    template = str(fields.get("permalink") or site.config.get("permalink") or "date")
+    categories += given.split() if isinstance(given, str) else _listed(given)
+    title = _hyphenated(_text(fields.get("slug")) or stem)
+    template = _text(fields.get("permalink")) or _text(site.config.get("permalink")) or "date"
     parts = {
-        "categories": "/".join(dict.fromkeys(_hyphenated(name).lower() for name in categories)),
+        "categories": "/".join(dict.fromkeys(_hyphenated(name).lower() for name in categories if name)),
         "title": title,
         "slug": title.lower(),
         "name": _hyphenated(stem),
@@ -66,15 +66,15 @@ def _jekyll(place: Path, fields: Mapping[str, Any], site: Site) -> str:
 
 def _hugo(place: Path, fields: Mapping[str, Any], site: Site) -> str:
     inner, stem = _inner(place)
-    if ":filename" in str(site.config.get("frontmatter", "")) and (dated := _DATED.fullmatch(stem)):
-        stem = dated[4]
+    if ":filename" in _listed(_table(site.config.get("frontmatter")).get("date")):
+        stem = _without_date(stem)
     section = inner.parts[0] if inner.parts else ""
-    permalinks = site.config.get("permalinks") or {}
-    template = (permalinks.get("page") or {}).get(section) or permalinks.get(section)
-    slug = str(fields.get("slug") or "").strip("/")
-    if not isinstance(template, str):
+    permalinks = _table(site.config.get("permalinks"))
+    template = _text(_table(permalinks.get("page")).get(section)) or _text(permalinks.get(section))
+    slug = _text(fields.get("slug")).strip("/")
+    if not template:
         return _urlized((inner / (slug or stem)).as_posix())
-    title = str(fields.get("title") or stem)
+    title = _text(fields.get("title")) or stem
     parts = {
         "section": section,
         "sections": inner.as_posix(),
@@ -89,21 +89,20 @@ def _hugo(place: Path, fields: Mapping[str, Any], site: Site) -> str:
 
 def _zola(place: Path, fields: Mapping[str, Any], site: Site) -> str:
     inner, stem = _inner(place)
-    stem = str(fields.get("slug") or _without_date(stem))
-    slugify = site.config.get("slugify")
-    if not (isinstance(slugify, dict) and slugify.get("paths", "on") != "on"):
+    stem = _text(fields.get("slug")) or _without_date(stem)
+    if _table(site.config.get("slugify")).get("paths", "on") == "on":
         stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or stem
     return (inner / stem).as_posix()
 
 
 def _eleventy(place: Path, fields: Mapping[str, Any], _site: Site) -> str:
     inner, stem = _inner(place)
-    return (inner / str(fields.get("slug") or _without_date(stem)).strip("/")).as_posix()
+    return (inner / (_text(fields.get("slug")) or _without_date(stem)).strip("/")).as_posix()
 
 
 def _plain(place: Path, fields: Mapping[str, Any], _site: Site) -> str:
     inner, stem = _inner(place)
-    return f"{inner.as_posix()}/{str(fields.get('slug') or stem).strip('/')}".removeprefix("./")
+    return f"{inner.as_posix()}/{(_text(fields.get('slug')) or stem).strip('/')}".removeprefix("./")
 
 
 RULES: Mapping[str, Callable[[Path, Mapping[str, Any], Site], str]] = {
@@ -127,7 +126,7 @@ def _day(place: Path, fields: Mapping[str, Any]) -> date | None:
     given = fields.get("date") or fields.get("published_at")
     if isinstance(given, date):
         return given
-    found = _DAY.match(str(given or "")) or _DATED.fullmatch(_inner(place)[1])
+    found = _DAY.match(_text(given)) or _DATED.fullmatch(_inner(place)[1])
     try:
         return date(*map(int, found.groups()[:3])) if found else None
     except ValueError:  # digits that are no date
@@ -158,8 +157,17 @@ def _trimmed(path: str) -> str:
     return re.sub(r"/{2,}", "/", path).strip("/")
 
 
-def _words(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)] if value else []
+def _text(value: Any) -> str:
+    """Nothing for lists and tables: what they hold may be named a billion times over."""
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _listed(value: Any) -> list[str]:
+    return [_text(each) for each in value] if isinstance(value, list) else [_text(value)]
 
 
 def _without_date(stem: str) -> str:

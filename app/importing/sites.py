@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import yaml
 
+from app.importing.front_matter import Unreadable
+
 POSTS = "_posts"
 DRAFTS = "_drafts"
 JEKYLL_FOLDERS = frozenset({POSTS, DRAFTS})
@@ -46,7 +48,10 @@ class Site:
 
 @cache
 def site_of(folder: Path, named: Path) -> Site:
-    """The site around an absolute folder; `named` is what was asked for, the root of files that belong to none."""
+    """The site around a resolved folder; `named` is what was asked for, the root of files that belong to none.
+
+    Raises Unreadable when the site's configuration can't be read.
+    """
     for place in (folder, *folder.parents):
         if site := _site_at(place):
             return site
@@ -67,13 +72,19 @@ def _site_at(place: Path) -> Site | None:
     if name := _first(place, ELEVENTY):
         found = _INPUT.search(_text(place / name))
         return Site("eleventy", place / (found[1] if found else "."))
-    if (name := _first(place, ZOLA)) and "base_url" in (config := _parsed(place / name)):
-        return Site("zola", place / "content", config)
-    name = _first(place, HUGO)
+    return _zola_or_hugo(place)
+
+
+def _zola_or_hugo(place: Path) -> Site | None:
+    name = _first(place, HUGO) or _first(place, ZOLA)
     shared = place / "config" / "_default"
     if not name and not _is(Path.is_dir, shared):
         return None
-    config = _parsed(place / name) if name else {}
+    # Many other programs have a `config.json`, in whatever form.
+    is_lenient = not _is(Path.is_dir, place / "content")
+    config = _parsed(place / name, is_lenient=is_lenient) if name else {}
+    if name in ZOLA and "base_url" in config:
+        return Site("zola", place / "content", config)
     config |= {key: value for each in HUGO for key, value in _parsed(shared / each).items()}
     for kind in ("toml", "yaml", "json"):
         if permalinks := _parsed(shared / f"permalinks.{kind}"):
@@ -101,17 +112,22 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return ""
+        raise Unreadable(f"{file} can't be read, which says what paths posts have") from None
 
 
-def _parsed(file: Path) -> dict[str, Any]:
-    """A configuration's settings; none when it isn't there or isn't one."""
+def _parsed(file: Path, *, is_lenient: bool = False) -> dict[str, Any]:
+    """A configuration's settings, none when it isn't there. Raises Unreadable, for other paths would be wrong ones."""
+    if not _has(file.parent, file.name):
+        return {}
+    text = _text(file)
     parsed: Any
     try:
         if file.suffix == ".toml":
-            parsed = tomllib.loads(_text(file))
+            parsed = tomllib.loads(text)
         else:
-            parsed = json.loads(_text(file)) if file.suffix == ".json" else yaml.safe_load(_text(file))
+            parsed = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError, RecursionError):
-        return {}
+        if is_lenient:
+            return {}
+        raise Unreadable(f"{file} doesn't parse, which says what paths posts have") from None
     return parsed if isinstance(parsed, dict) else {}

@@ -52,7 +52,7 @@ class Collection:
 
 
 def collect(path: Path) -> Collection:
-    """Quick: of the posts none is read yet."""
+    """Quick: of the posts none is read yet. Raises Unreadable when a site's configuration is."""
     path = path.resolve()
     if _is_json_lines(path):
         with path.open("rb") as lines:
@@ -72,7 +72,7 @@ def _validated(name: str, fields: dict[str, Any], ignored: Iterable[str]) -> Sou
 
 def _described(fault: ErrorDetails) -> str:
     described = f"{'.'.join(map(str, fault['loc']))}: {in_words(fault)}"
-    is_nameless = fault["type"] == "missing" and fault["loc"] == ("authors",)
+    is_nameless = fault["type"] in {"missing", "too_short"} and fault["loc"] in {("authors",), ("author",)}
     return f"{described} (--author NAME gives one to posts without)" if is_nameless else described
 
 

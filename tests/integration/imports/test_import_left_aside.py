@@ -157,6 +157,22 @@ def test_json_lines_with_nothing_in_them_are_refused(tmp_path: Path) -> None:
     assert refusal(file) == f"postern: nothing to import in {file}: it is empty\n"
 
 
+def test_a_site_whose_configuration_cannot_be_read_is_refused(folder: Path) -> None:
+    """By the rules of no site its posts would get other paths, and come twice after the mend."""
+    write(folder, "_config.yml", "permalink: [")
+    front_matter(folder, "_posts/2016-09-29-first.md", *POST)
+
+    reason = f"{folder / '_config.yml'} doesn't parse, which says what paths posts have"
+    assert refusal(folder) == f"postern: nothing to import in {folder}: {reason}\n"
+
+
+def test_a_file_that_only_looks_like_a_configuration_is_no_obstacle(folder: Path) -> None:
+    write(folder, "config.json", "// other")
+    front_matter(folder, "first.md", *POST)
+
+    assert collect(folder).size == 1
+
+
 def refusal(path: Path) -> str:
     """What is said, before any database is asked for."""
     environment = {"DATABASE_URL": "postgresql+asyncpg://ada:secret@127.0.0.1:1/postern"}
