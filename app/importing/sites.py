@@ -43,7 +43,15 @@ class Site:
             return f"pages outside of {POSTS} and {DRAFTS}"
         if self.generator == "eleventy" and any(name.startswith("_") for name in folders - JEKYLL_FOLDERS):
             return "templates"
+        if self.generator == "hugo" and self._is_resource(file):
+            return "resources of a page bundle"
         return None
+
+    def _is_resource(self, file: Path) -> bool:
+        folders = [place for place in file.parents if place != self.root and place.is_relative_to(self.root)]
+        if file.stem == "index":
+            folders = folders[1:]
+        return any(_has(place, "index.md") for place in folders)
 
 
 @cache
@@ -89,8 +97,17 @@ def _zola_or_hugo(place: Path) -> Site | None:
     for kind in ("toml", "yaml", "json"):
         if permalinks := _parsed(shared / f"permalinks.{kind}"):
             config["permalinks"] = permalinks
-    content = place / str(config.get("contentDir", config.get("contentdir", "content")))
+    content = place / _content_folder(config)
     return Site("hugo", content, config) if _is(Path.is_dir, content) else None
+
+
+def _content_folder(config: dict[str, Any]) -> str:
+    """Hugo's, that of the default language: the paths of translations are relative to folders of their own."""
+    settings = {key.lower(): value for key, value in config.items()}
+    languages = settings.get("languages")
+    language = languages.get(settings.get("defaultcontentlanguage", "en")) if isinstance(languages, dict) else None
+    own = {key.lower(): value for key, value in language.items()} if isinstance(language, dict) else {}
+    return str(own.get("contentdir") or settings.get("contentdir") or "content")
 
 
 def _first(place: Path, names: tuple[str, ...]) -> str | None:

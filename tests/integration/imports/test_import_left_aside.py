@@ -66,6 +66,16 @@ def test_pages_of_a_site_are_no_posts(folder: Path, run: Run, site: str, post: s
     assert f"left aside, {kind} (1): about.md" in report
 
 
+def test_the_resources_of_a_bundle_are_no_posts(folder: Path) -> None:
+    write(folder, "hugo.toml", "")
+    front_matter(folder, "content/first/index.md", *POST)
+    front_matter(folder, "content/first/notes/second.md", *POST)
+    collection = collect(folder)
+
+    assert [source.name for source in collection.read()] == ["content/first/index.md"]
+    assert collection.found.aside["resources of a page bundle"] == ["content/first/notes/second.md"]
+
+
 def test_a_page_that_is_named_alone_is_taken(folder: Path, run: Run, posts: Served) -> None:
     write(folder, "_config.yml", "")
     front_matter(folder, "about.md", *POST)

@@ -14,6 +14,7 @@ DATED = {
     "config.yaml": "permalinks: {blog: '/:section/:year/:month/:day/:slugorfilename/'}\n"
     "frontmatter: {date: [':filename', date]}\n"
 }
+LANGUAGES = {"config/_default/hugo.toml": "languages.en.contentDir = 'content/en'\n"}
 ZOLA = {"config.toml": "base_url = 'https://example.com'\n"}
 ELEVENTY = {"eleventy.config.js": "export const config = { dir: { input: 'src' } };\n"}
 
@@ -39,6 +40,7 @@ CASES: list[tuple[Files, str, list[str], str]] = [
     (DATED, "content/blog/2016-09-29-first.md", [], "blog/2016/09/29/first"),
     (DATED, "content/blog/2016-09-29-first/index.md", ["slug: other"], "blog/2016/09/29/other"),
     (DATED, "content/notes/2016-09-29-first.md", [], "notes/first"),
+    (LANGUAGES, "content/en/blog/first.md", [], "blog/first"),
     (ZOLA, "content/blog/2016-09-29-First.2.md", [], "blog/first-2"),
     (ZOLA, "content/blog/2016-09-29-first/index.md", [], "blog/first"),
     (ZOLA, "content/blog/first.md", ["path: 2016/First"], "2016/First"),
