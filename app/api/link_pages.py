@@ -19,11 +19,14 @@ PAGE = Path(__file__).with_name("link_page.html").read_text(encoding="utf-8").re
 
 
 def _policy(page: str) -> str:
-    """Only the page's own script may run, and it may connect to this service alone."""
-    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    digest = b64encode(sha256(script.encode()).digest()).decode()
-    own = f"script-src 'sha256-{digest}'; connect-src 'self'"
-    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    """Only the page's own script and style may act, and it may connect to this service alone."""
+    own = " ".join(f"{kind}-src '{_digest(page, kind)}';" for kind in ("script", "style"))
+    return f"default-src 'none'; {own} connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def _digest(page: str, element: str) -> str:
+    (content,) = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    return f"sha256-{b64encode(sha256(content.encode()).digest()).decode()}"
 
 
 HEADERS = {"Content-Security-Policy": _policy(PAGE)}

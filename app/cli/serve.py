@@ -7,27 +7,19 @@ import sys
 from types import FrameType
 from typing import Annotated, NoReturn
 
-import structlog
 import typer
 import uvicorn
-from alembic.util import CommandError
-from safestep.connections import DatabaseFailure
-from safestep.migrations import commands
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from app.api.protocol import ProblemProtocol
+from app.cli.first_contact import require_revision
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
-from app.db.migrations import project
 from app.db.provision import ready_database_url
 
 # What the end of a terminal sends; Windows has no SIGHUP, and Ctrl-Break comes closest.
 HANG_UP = signal.Signals["SIGBREAK" if sys.platform == "win32" else "SIGHUP"]
-
-log = structlog.get_logger()
 
 
 def serve(
@@ -48,7 +40,7 @@ def serve(
         signal.signal(HANG_UP, _hang_up)
     with _listen(host, port) as listener, ready_database_url(settings) as url:
         if settings.database_url:
-            _require_revision(url)
+            require_revision(url)
         base = _url_of(listener)
         if not (settings.is_production or "public_url" in settings.model_fields_set):
             os.environ["PUBLIC_URL"] = base  # for the links in mails
@@ -88,17 +80,6 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     supervisor = Multiprocess(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
     supervisor.run()
-
-
-def _require_revision(url: URL) -> None:
-    """CommandError when the database is behind. A database that can't be asked now may be there when requests come."""
-    try:
-        missing = commands.missing_migration(project, url)
-    except (DatabaseFailure, DBAPIError) as error:
-        log.warning("revision_unknown", error_type=type(error).__qualname__)
-        return
-    if missing:
-        raise CommandError(missing)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -15,7 +15,7 @@ class Unreadable(Exception):
 
 
 # Fields that are text whatever they look like (`title: 2020`, `slug: 1.10`), and what YAML would take them for.
-TEXTS = frozenset({"title", "author", "authors", "name", "path", "slug"})
+TEXTS = frozenset({"title", "author", "authors", "name", "path", "slug", "permalink", "url"})
 LOOKS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "timestamp"))
 
 
@@ -43,12 +43,16 @@ class TOMLHandler(BaseHandler):
 
 
 HANDLERS = (TOMLHandler(), FrontMatterHandler())
+MAX_BYTES = 5_000_000  # a body has a million characters at most
+BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
 
 
 def read_front_matter(file: Path) -> tuple[dict[str, Any], str]:
     """The fields and the text below them. Raises Unreadable, or OSError."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        if file.stat().st_size > MAX_BYTES:
+            raise Unreadable(f"larger than {MAX_BYTES} bytes")
+        text = BLANK_LINES.sub("", file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise Unreadable("not UTF-8 text") from None
     handler = next((each for each in HANDLERS if each.detect(text)), None)

@@ -96,8 +96,11 @@ class UserRepo:
         return (await self._session.scalars(statement.with_for_update())).one_or_none()
 
     async def find_authors(self, *, emails: Iterable[str], names: Iterable[str]) -> Sequence[User]:
-        """Users with one of these addresses (in any case), and those without an address with one of these names."""
-        by_email = func.lower(User.email).in_([email.lower() for email in emails])
+        """Accounts that confirmed one of these addresses (in any case), and users without one with one of these names.
+
+        An address that nobody confirmed proves nothing: whoever registered it may not own it.
+        """
+        by_email = func.lower(User.email).in_([email.lower() for email in emails]) & User.email_verified_at.is_not(None)
         by_name = User.email.is_(None) & User.name.in_(names)
         return (await self._session.scalars(select(User).where(by_email | by_name))).all()
 

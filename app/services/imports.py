@@ -40,7 +40,7 @@ class _RolledBack(Exception):
 
 
 class ImportService:
-    """Loads batches, each in one transaction. A post is recognised by its slug, an author by e-mail or name."""
+    """Loads batches, each in one transaction. A post is known by its slug, an author by confirmed address or name."""
 
     def __init__(self, transaction: Transaction, *, dry_run: bool = False) -> None:
         self.report = ImportReport()
@@ -92,7 +92,7 @@ class ImportService:
                 authors = await self._authors(user_repo, posts)
                 known = {post.slug: post for post in await post_repo.find_by_slugs([post.slug for post in posts])}
                 for post in posts:
-                    byline = list(dict.fromkeys(authors[_identity(author)] for author in post.authors))
+                    byline = list(dict.fromkeys(authors[author] for author in post.authors))
                     actions.append(await _upsert(post_repo, post, known.get(post.slug), byline))
                 if self._dry_run:
                     raise _RolledBack
@@ -100,20 +100,21 @@ class ImportService:
             pass
         return actions
 
-    async def _authors(self, users: UserRepo, posts: Sequence[ImportedPost]) -> dict[str, User]:
-        """Every author of these posts by identity; those who aren't known yet are created, without a password."""
-        wanted = {_identity(author): author for post in posts for author in post.authors}
-        emails = [author.email for author in wanted.values() if author.email]
-        names = [author.name for author in wanted.values() if not author.email]
-        found = {_identity(user): user for user in await users.find_authors(emails=emails, names=names)}
-        for identity, author in wanted.items():
-            if identity not in found:
-                found[identity] = await users.create(name=author.name, email=author.email)
-        return found
-
-
-def _identity(author: ImportedAuthor | User) -> str:
-    return author.email.lower() if author.email else f"name:{author.name}"
+    async def _authors(self, users: UserRepo, posts: Sequence[ImportedPost]) -> dict[ImportedAuthor, User]:
+        """The user of each author of these posts: a confirmed account, else a name, which is created when it is new."""
+        wanted = list(dict.fromkeys(author for post in posts for author in post.authors))
+        found = await users.find_authors(
+            emails=[author.email for author in wanted if author.email], names=[author.name for author in wanted]
+        )
+        accounts = {user.email.lower(): user for user in found if user.email}
+        names = {user.name: user for user in found if not user.email}
+        bylines = {}
+        for author in wanted:
+            user = accounts.get((author.email or "").lower()) or names.get(author.name)
+            if user is None:
+                user = names[author.name] = await users.create(name=author.name)
+            bylines[author] = user
+        return bylines
 
 
 async def _upsert(posts: PostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:

@@ -18,6 +18,11 @@ from tests.support.users import new_user
 PAGES = ["/verify-email", "/set-password"]
 
 
+def digest(page: str, element: str) -> str:
+    (content,) = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
+
+
 async def test_the_links_in_mails_lead_to_a_page(app: FastAPI, visitor: httpx2.AsyncClient, save: Save) -> None:
     ada: User = new_user(email="ada@example.com", password_hash=hashed())
     await save(ada)
@@ -34,14 +39,14 @@ async def test_the_links_in_mails_lead_to_a_page(app: FastAPI, visitor: httpx2.A
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_runs_its_own_script_and_nothing_else(client: httpx2.AsyncClient, path: str) -> None:
+async def test_a_page_runs_its_own_script_and_style_and_nothing_else(client: httpx2.AsyncClient, path: str) -> None:
     page = await client.get(path)
 
-    (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
     policy = dict(each.strip().split(" ", 1) for each in page.headers["content-security-policy"].split(";"))
     assert policy == {
         "default-src": "'none'",
-        "script-src": f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'",
+        "script-src": digest(page.text, "script"),
+        "style-src": digest(page.text, "style"),
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",

@@ -58,7 +58,7 @@ def test_one_markdown_file_can_be_imported_alone(folder: Path, run: Run, posts: 
         ("blog/first/index.md", ["slug: other"], "blog/other"),
         ("blog/first.markdown", [], "blog/first"),
         ("blog/first.MD", [], "blog/first"),
-        ("_posts/2016-09-29-first.md", [], "_posts/2016-09-29-first"),
+        ("blog/first.html", [], "blog/first"),
     ],
 )
 def test_a_post_has_its_own_path_or_that_of_its_file(
@@ -86,15 +86,6 @@ def test_a_title_that_is_left_empty_is_missing(folder: Path, run: Run) -> None:
     front_matter(folder, "a.md", "title:", "author: Ada")
 
     assert run()[1][0] == "skipped a.md: title: Field required"
-
-
-def test_sections_and_hidden_folders_are_no_posts(folder: Path, run: Run) -> None:
-    front_matter(folder, "_index.md", "title: Blog", "author: Ada")
-    front_matter(folder, "notes/_index.md", "title: Notes", "author: Ada")
-    front_matter(folder, ".git/first.md", "title: First", "author: Ada")
-    write(folder, "picture.png", b"\x89PNG")
-
-    assert run() == (0, ["0 created, 0 updated, 0 unchanged, 0 skipped"])
 
 
 @pytest.mark.parametrize(
@@ -125,5 +116,5 @@ def test_the_text_below_the_front_matter_is_the_body_whatever_the_front_matter_c
 
     report = run()[1]
 
-    assert report[0] == f"front matter without a place here, not imported: {field} (1)"
+    assert report[0] == f"front matter without a place here, left aside: {field} (1)"
     assert posts()["1"]["body"] == "This.\n"
