@@ -1,4 +1,4 @@
-"""HTML pages of the service, each under a policy that lets nothing in but the page's own script."""
+"""HTML pages of the service, each under a policy that allows nothing but what the page is made of."""
 
 import re
 from base64 import b64encode
@@ -11,13 +11,14 @@ from fastapi.responses import HTMLResponse
 
 from app.core.product import NAME
 
-_INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_NOTHING_ELSE = {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'"}
 
 
 class Page:
-    """A file beside this module. Its inline script is allowed by its hash, everything else by `allowed`."""
+    """A file beside this module. Its own script and style are allowed by their hash, other sources by `allowed`."""
 
     def __init__(self, file: str, **allowed: str) -> None:
+        """`allowed` has sources by directive, written with underscores: `img_src="'self'"`."""
         text = Path(__file__).with_name(file).read_text(encoding="utf-8")
         self._html = text.replace("{{ name }}", escape(NAME))
         self._headers = {"Content-Security-Policy": _policy(self._html, allowed)}
@@ -29,16 +30,15 @@ class Page:
 
 
 def _policy(html: str, allowed: dict[str, str]) -> str:
-    """Content-Security-Policy. `allowed` has sources by directive, written with underscores: `style_src="'self'"`."""
-    (script,) = _INLINE_SCRIPT.findall(html)
-    digest = b64encode(sha256(script.encode()).digest()).decode()
-    directives = {
-        "default-src": "'none'",
-        "connect-src": "'self'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-        "frame-ancestors": "'none'",
-        **{name.replace("_", "-"): sources for name, sources in allowed.items()},
-    }
-    directives["script-src"] = f"'sha256-{digest}' {directives.get('script-src', '')}".rstrip()
-    return "; ".join(f"{name} {sources}" for name, sources in directives.items())
+    directives = _NOTHING_ELSE | {"connect-src": "'self'"}
+    for element in ("script", "style"):
+        if hashes := " ".join(map(_hash, re.findall(rf"<{element}>(.*?)</{element}>", html, re.DOTALL))):
+            directives[f"{element}-src"] = hashes
+    for name, sources in allowed.items():
+        directive = name.replace("_", "-")
+        directives[directive] = f"{directives.get(directive, '')} {sources}".strip()
+    return "; ".join(f"{directive} {sources}" for directive, sources in directives.items())
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{b64encode(sha256(content.encode()).digest()).decode()}'"
