@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -17,7 +18,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from app.api.protocol import ProblemProtocol
+from app.api.protocol import BoundedProtocol, limits_of
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
@@ -55,7 +56,8 @@ def serve(
         _announce(settings, base)
         config = uvicorn.Config(
             "app.main:app",
-            http=ProblemProtocol,
+            http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
+            timeout_keep_alive=round(settings.http_keep_alive),
             workers=workers,
             reload=reload,
             reload_dirs=["app"] if reload else None,

@@ -110,7 +110,13 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=1024**3)
+    http_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**2)
+    http_header_lines: int = Field(default=100, ge=10, le=1000)
+    http_head_timeout: Seconds = 10.0
+    http_body_timeout: Seconds = 30.0
+    http_write_timeout: Seconds = 30.0
+    http_keep_alive: Seconds = 75.0
+    max_body_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**3)
 
     @property
     def is_production(self) -> bool:
