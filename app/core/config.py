@@ -91,9 +91,11 @@ class Settings(BaseSettings):
 
     rate_limit_storage: SecretStr | None = None
     rate_limit_sign_in_address: RateLimit = "60/minute"
-    rate_limit_sign_in_account: RateLimit = "10/minute"
+    rate_limit_sign_in_account: RateLimit = "60/hour"
+    rate_limit_sign_in_total: RateLimit = "300/hour"
     rate_limit_reset_address: RateLimit = "20/hour"
     rate_limit_reset_account: RateLimit = "5/hour"
+    rate_limit_reset_total: RateLimit = "20/hour"
     rate_limit_registration_address: RateLimit = "100/hour"
     rate_limit_registration_account: RateLimit = "10/hour"
     rate_limits: bool = True

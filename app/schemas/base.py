@@ -36,6 +36,10 @@ class Entity(Output):
     id: UUID
 
 
+class Written(Entity):
+    """What an API key gets back that may write this but not read it."""
+
+
 _PATTERNS_IN_WORDS: dict[str, str] = {}
 
 

@@ -26,7 +26,7 @@ class UserUpdate(Input):
     name: Name | None = None
     is_active: bool = Field(default_factory=unsent)
     current_password: CurrentPassword | None = Field(
-        default=None, description="Needed for another `email` of your own account."
+        default=None, description="Your own; needed for another `email`, unless an API key changes it."
     )
 
 

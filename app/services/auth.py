@@ -69,6 +69,7 @@ class SignInService:
             await self._verify_again(user, password, may_be_a_rehash=rehashed is not None)
         elif rehashed:
             await self._users.update(user, {"password_hash": rehashed})
+        await self._limits.remember(address=client.address, account=email)
         return await self._open(user, client)
 
     async def _refusal(self, user_id: UUID | None) -> SignInRefused:

@@ -19,6 +19,7 @@ from app.core.errors import (
     SlugTaken,
 )
 from app.core.identity import Caller, Scope
+from app.schemas.base import Written
 from app.schemas.pages import Page
 from app.schemas.posts import PostCreate, PostQuery, PostRead, PostSummary, PostUpdate
 
@@ -38,7 +39,7 @@ WRITE = (NotAuthenticated, ScopeMissing, Forbidden, EmailUnverified)
     responses=problems(*WRITE, AuthorUnknown, SlugTaken),
     max_body_size=LARGEST_BODY,
 )
-async def create_post(new: PostCreate, writes: Writes, caller: PostWriter) -> PostRead:
+async def create_post(new: PostCreate, writes: Writes, caller: PostWriter) -> PostRead | Written:
     return await writes.posts.create_post(new, caller)
 
 
@@ -59,7 +60,7 @@ async def read_post(post_id: UUID, reads: Reads, caller: PostReader) -> PostRead
     responses=problems(*WRITE, PostNotFound, SlugTaken),
     max_body_size=LARGEST_BODY,
 )
-async def update_post(post_id: UUID, change: PostUpdate, writes: Writes, caller: PostWriter) -> PostRead:
+async def update_post(post_id: UUID, change: PostUpdate, writes: Writes, caller: PostWriter) -> PostRead | Written:
     return await writes.posts.update_post(post_id, change, caller)
 
 
