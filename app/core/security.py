@@ -26,6 +26,7 @@ LONGEST_PASSWORD = 128
 WEAKEST_SCORE = 2
 """Of zxcvbn's 0 to 4: at least a million guesses, which take longer than a year at the rate that sign-in allows."""
 _SCORED_LENGTH = 64  # characters: the estimate takes more than linear time
+_SHORTEST_WORD, _LEAST_ADDED = 3, 4  # characters
 _scoring = Lock()  # the library keeps the words to avoid in a global dictionary
 TIMER_SLACK = 0.0001  # seconds by which a sleep is longer than asked for
 
@@ -94,9 +95,21 @@ class Passwords:
 def _score(password: str, about: Iterable[str]) -> int:
     from zxcvbn import zxcvbn  # loads large lists, which most processes of the command never need
 
-    words = {part[:_SCORED_LENGTH] for text in (*about, COMMAND) for part in (text, *re.split(r"[\W_]+", text)) if part}
+    parts = (part for text in (*about, COMMAND) for part in (text, *re.split(r"[\W_]+", text)))
+    words = sorted({part[:_SCORED_LENGTH].lower() for part in parts if part}, key=len, reverse=True)
+    if _adds_little(password, words):
+        return 0
     with _scoring:
-        return int(zxcvbn(password[:_SCORED_LENGTH], user_inputs=sorted(words), max_length=_SCORED_LENGTH)["score"])
+        return int(zxcvbn(password[:_SCORED_LENGTH], user_inputs=words, max_length=_SCORED_LENGTH)["score"])
+
+
+def _adds_little(password: str, words: Iterable[str]) -> bool:
+    """Whether hardly anything is left without these words, which the estimate counts as if their order were secret."""
+    left = password.lower()
+    for word in words:
+        if len(word) >= _SHORTEST_WORD:
+            left = left.replace(word, "")
+    return len(left) < _LEAST_ADDED
 
 
 def new_secret() -> str:
