@@ -10,7 +10,7 @@ SIMILARITY = 0.85  # of 0 to 1: a letter too much, too few or in another place
 PLACEHOLDERS = {
     "database_url": "user:password@host:5432",
     "smtp_url": "user:password@host:587",
-    "mail_from": "postern@example.com",
+    "mail_from": "@example.com>",
     "public_url": "https://example.com",
 }
 _PLACEHOLDER_SECRET = re.compile(

@@ -52,34 +52,6 @@ async def test_whoever_made_the_account_is_out_once_its_address_sets_a_password(
     assert (await visitor.post(f"{AUTH}/email/verify/confirm", json=confirm)).status_code == 422
 
 
-async def test_what_was_made_before_a_deactivation_stays_ended_after_it(
-    world: World, visitor: httpx2.AsyncClient, callers: Callers
-) -> None:
-    credentials = [await callers.with_key(world.owner, *Scope), await callers.signed_in(world.owner)]
-    admin = await callers.signed_in(world.admin)
-
-    for active in (False, True):
-        path = f"{USERS}/{world.owner.id}"
-        assert (await visitor.patch(path, json={"is_active": active}, headers=admin)).status_code == 200
-
-    assert [(await visitor.get(ME, headers=each)).status_code for each in credentials] == [401, 401]
-    assert (await set_password_by_link(visitor, world)).status_code == 422
-    assert (await visitor.post(f"{AUTH}/token", data={"username": world.owner.email, "password": PASSWORD})).is_success
-
-
-async def test_so_does_what_was_made_before_one_that_ended_nothing(
-    world: World, visitor: httpx2.AsyncClient, connection: AsyncConnection, callers: Callers
-) -> None:
-    key = await callers.with_key(world.owner, *Scope)
-    admin = await callers.signed_in(world.admin)
-    await connection.execute(text("UPDATE users SET is_active = false WHERE id = :id"), {"id": world.owner.id})
-
-    await visitor.patch(f"{USERS}/{world.owner.id}", json={"is_active": True}, headers=admin)
-
-    assert (await visitor.get(ME, headers=key)).status_code == 401
-    assert (await set_password_by_link(visitor, world)).status_code == 422
-
-
 @pytest.mark.parametrize("proof", [{}, {"current_password": None}, {"current_password": "a wrong password"}])
 async def test_a_token_alone_does_not_change_the_address(
     visitor: httpx2.AsyncClient, connection: AsyncConnection, ada: User, callers: Callers, proof: dict[str, str]
