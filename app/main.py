@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from app.api import docs_pages, errors, link_pages, routes
 from app.api.middleware import RequestLayer
@@ -51,14 +50,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.process_context = make_process_context(settings)
     errors.install(app)
-    app.include_router(routes.router)
+    app.include_router(routes.router, max_body_size=settings.max_body_bytes)
     app.include_router(link_pages.router)
     app.include_router(docs_pages.router)
     app.mount("/docs/files", docs_pages.FILES)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
-    # Last added is outermost. FastAPI's own `max_body_size` would answer in plain text, outside of our layer.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_body_bytes)
+    # Last added is outermost.
     app.add_middleware(RequestLayer, settings=settings)
     return app
 

@@ -149,7 +149,7 @@ class Writes:
 
     @property
     def links(self) -> LinkService:
-        return LinkService(OneTimeTokenReadRepo(self._reader), self._accounts, self._context.passwords)
+        return LinkService(OneTimeTokenReadRepo(self._reader), self._accounts, self._context.passwords, self._limits)
 
     @property
     def link_requests(self) -> LinkRequestService:
@@ -158,7 +158,7 @@ class Writes:
 
     @property
     def api_keys(self) -> ApiKeyService:
-        return ApiKeyService(ApiKeyRepo(self._session))
+        return ApiKeyService(self._accounts, self._reauthentication)
 
     @property
     def _accounts(self) -> AccountRepos:

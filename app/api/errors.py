@@ -16,6 +16,7 @@ from app.schemas.base import in_words
 from app.schemas.problems import Fault, Problem
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FAULTS, LONGEST_NAME = 20, 100
 
 # Titles and codes are ours to keep: the standard library's phrases change with the version of Python.
 TITLES = {
@@ -24,12 +25,15 @@ TITLES = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict",
     413: "Content Too Large",
+    414: "URI Too Long",
     415: "Unsupported Media Type",
     421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -37,9 +41,12 @@ _HTTP_ERRORS = {
     400: ("bad_request", "The request could not be read."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path doesn't support the method."),
+    408: ("request_timeout", "The request took too long to arrive."),
     413: ("content_too_large", "The request body is too large."),
+    414: ("uri_too_long", "The query string is too long, or has too many parameters."),
     415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
+    431: ("request_header_fields_too_large", "The request's headers are too large, or too many."),
 }
 
 log = structlog.get_logger()
@@ -124,8 +131,14 @@ async def on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
     if isinstance(error.body, bytes):  # FastAPI doesn't parse a body whose Content-Type isn't JSON
         return http_problem(415)
-    faults = [Fault(loc=list(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in error.errors()]
+    shown = error.errors()[:MOST_FAULTS]
+    faults = [Fault(loc=_bounded(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in shown]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)
+
+
+def _bounded(location: tuple[int | str, ...]) -> list[int | str]:
+    """An unknown field is named in full by Pydantic, however long its name is."""
+    return [part[:LONGEST_NAME] if isinstance(part, str) else part for part in location]
 
 
 def internal_error() -> Response:

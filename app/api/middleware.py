@@ -1,6 +1,7 @@
 """The one layer around every request: its id, its line in the log, and the last-resort handler of exceptions."""
 
 import re
+from http import HTTPStatus
 from time import perf_counter
 
 import structlog
@@ -14,6 +15,11 @@ from app.core.context import new_request_id, request_context
 from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes. A route may allow a body up to this size; parsing more would keep other requests waiting."""
+QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
+LOGGED_PATH = 1000  # characters
+
 _CLIENT_CLOSED = 499  # nginx's status for a client that disconnected; only logged
 
 # What the OWASP REST Security Cheat Sheet asks of an API. Answers may be personal, so no cache keeps them.
@@ -34,7 +40,6 @@ class RequestLayer:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._max_body_bytes = settings.max_body_bytes
         self._hosts = tuple(host.lower() for host in settings.hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
@@ -56,16 +61,18 @@ class RequestLayer:
         method = "GET" if exchange.is_head else exchange.scope["method"]
         scope = dict(exchange.scope, method=method, path=_without_trailing_slash(exchange.scope["path"]))
         try:
-            await (self._refusal(headers) or self._app)(scope, receive, exchange.send)
+            await (self._refusal(headers, scope["query_string"]) or self._app)(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
-            access_log.error("request_failed", url=exchange.scope["path"], **describe_error(error))
+            access_log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, receive, exchange.send)
 
-    def _refusal(self, headers: Headers) -> Response | None:
+    def _refusal(self, headers: Headers, query: bytes) -> Response | None:
         """The response to a request that is refused before routing; None when it may pass."""
-        if _declared_length(headers) > self._max_body_bytes:
+        if _declared_length(headers) > LARGEST_BODY:
             return http_problem(413)
+        if len(query) > QUERY_BYTES or query.count(b"&") >= QUERY_PARAMETERS:
+            return http_problem(414)
         if self._hosts and not _is_one_of(headers.get("host", ""), self._hosts):
             return http_problem(421)
         return None
@@ -77,14 +84,22 @@ class _Exchange:
     def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[str, str], ...]) -> None:
         self.scope = scope
         self.is_head = scope["method"] == "HEAD"
+        self.path: str = scope["path"][:LOGGED_PATH]
         self.status: int | None = None
         self._send = send
         self._headers = headers
+        self._is_replaced = False
         self._started = self._ended = perf_counter()
 
     async def send(self, message: Message) -> None:
-        """Answers HEAD like GET, without the body."""
+        """Answers HEAD like GET, without the body, and errors that the framework wrote as plain text with a problem."""
+        if self._is_replaced:
+            return
         if message["type"] == "http.response.start":
+            if _is_plain_error(message):
+                await http_problem(message["status"])(self.scope, _nothing, self.send)
+                self._is_replaced = True
+                return
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             for name, value in self._headers:
@@ -98,7 +113,7 @@ class _Exchange:
         access_log.info(
             "request",
             method=self.scope["method"],
-            path=self.scope["path"],
+            path=self.path,
             status=self.status or _CLIENT_CLOSED,
             duration_ms=round((self._ended - self._started) * 1000, 2),
         )
@@ -116,4 +131,13 @@ def _is_one_of(host: str, allowed: tuple[str, ...]) -> bool:
 
 def _declared_length(headers: Headers) -> int:
     declared = headers.get("content-length", "")
-    return int(declared) if declared.isdecimal() else 0
+    return int(declared[:20]) if declared.isdecimal() else 0
+
+
+def _is_plain_error(start: Message) -> bool:
+    kind = Headers(raw=start.get("headers", [])).get("content-type", "")
+    return bool(start["status"] >= HTTPStatus.BAD_REQUEST and kind.startswith("text/plain"))
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

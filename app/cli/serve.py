@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -11,7 +12,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
-from app.api.protocol import ProblemProtocol
+from app.api.protocol import BoundedProtocol, limits_of
 from app.cli.first_contact import require_revision
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
@@ -47,7 +48,8 @@ def serve(
         _announce(settings, base)
         config = uvicorn.Config(
             "app.main:app",
-            http=ProblemProtocol,
+            http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
+            timeout_keep_alive=round(settings.http_keep_alive),
             workers=workers,
             reload=reload,
             reload_dirs=["app"] if reload else None,

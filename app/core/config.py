@@ -21,15 +21,17 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.errors import InvalidSettings
 from app.core.product import COMMAND, NAME
+from app.core.settings_checks import PLACEHOLDERS, misspelt, placeholders, weak_hashing, weak_secret
 
 ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 
+ENV_FILE = ".env"
 SECRET_LENGTH = 32
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -57,7 +59,7 @@ class Settings(BaseSettings):
     """Every field is an environment variable of the same name in capitals; README.md lists them."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+        env_file=ENV_FILE, extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
     )
 
     environment: Literal["development", "test", "production"] = "development"
@@ -91,9 +93,11 @@ class Settings(BaseSettings):
 
     rate_limit_storage: SecretStr | None = None
     rate_limit_sign_in_address: RateLimit = "60/minute"
-    rate_limit_sign_in_account: RateLimit = "10/minute"
+    rate_limit_sign_in_account: RateLimit = "60/hour"
+    rate_limit_sign_in_total: RateLimit = "300/hour"
     rate_limit_reset_address: RateLimit = "20/hour"
     rate_limit_reset_account: RateLimit = "5/hour"
+    rate_limit_reset_total: RateLimit = "20/hour"
     rate_limit_registration_address: RateLimit = "100/hour"
     rate_limit_registration_account: RateLimit = "10/hour"
     rate_limits: bool = True
@@ -110,7 +114,13 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
-    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024, le=1024**3)
+    http_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**2)
+    http_header_lines: int = Field(default=100, ge=10, le=1000)
+    http_head_timeout: Seconds = 10.0
+    http_body_timeout: Seconds = 30.0
+    http_write_timeout: Seconds = 30.0
+    http_keep_alive: Seconds = 75.0
+    max_body_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**3)
 
     @property
     def is_production(self) -> bool:
@@ -185,6 +195,15 @@ class Settings(BaseSettings):
                 "SECRET_KEYS is required when ENVIRONMENT=production: set SECRET_KEYS=id:secret with a secret of "
                 "32 characters or more, for example the output of `openssl rand -base64 32`"
             )
+        for key_id, secret in self.secret_keys.items():
+            if weak_secret(secret.get_secret_value()):
+                yield (
+                    f"SECRET_KEYS: the secret {key_id!r} could be guessed: it is a placeholder or repeats itself; "
+                    "write the output of `openssl rand -base64 32`"
+                )
+        if fault := weak_hashing(time_cost=self.password_time_cost, memory_kib=self.password_memory_kib):
+            yield fault
+        yield from placeholders({name: _text(getattr(self, name)) for name in PLACEHOLDERS})
         if self.smtp_url and "public_url" not in self.model_fields_set:
             yield "PUBLIC_URL is required with SMTP_URL: set PUBLIC_URL=https://example.com, where links in mails lead"
         if self.rate_limit_storage and self.rate_limit_storage.get_secret_value().startswith("async+memory"):
@@ -196,15 +215,27 @@ def load_settings(**values: Any) -> Settings:
 
     Raises InvalidSettings with one line a fault, never with a value in it.
     """
+    lines = list(misspelt(_variables(values.get("_env_file", ENV_FILE)), Settings.model_fields))
     try:
         settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [_describe(fault["loc"], fault["msg"]).splitlines() for fault in faults]
-        raise InvalidSettings(list(chain.from_iterable(lines))) from None
+        lines += chain.from_iterable(_describe(fault["loc"], fault["msg"]).splitlines() for fault in faults)
+        raise InvalidSettings(lines) from None
+    if lines:
+        raise InvalidSettings(lines)
     if settings.secret_keys:
         return settings
     return settings.model_copy(update={"secret_keys": {"development": development_secret(settings.data_dir)}})
+
+
+def _text(value: str | SecretStr | None) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+
+
+def _variables(env_file: str | None) -> set[str]:
+    """The names of all variables, whoever they are for."""
+    return {*os.environ, *DotEnvSettingsSource(Settings, env_file=env_file).env_vars}
 
 
 def development_secret(folder: Path) -> SecretStr:

@@ -96,8 +96,13 @@ class TokenRefused(DomainError):
     code, status, detail = "token_refused", 422, "The token is not valid any more; ask for a new one."
 
 
-class PasswordTooCommon(DomainError):
-    code, status, detail = "password_too_common", 422, "This password is among the most common ones; choose another."
+class PasswordTooWeak(DomainError):
+    code, status, detail = (
+        "password_too_weak",
+        422,
+        "This password is easy to guess: it is common, repeats itself, or is made of your name or address. "
+        "Choose another, such as a few words that don't belong together.",
+    )
 
 
 class PasswordWrong(DomainError):

@@ -18,11 +18,14 @@ MASK = "***"
 _SENSITIVE_KEY = re.compile(
     r"pass(word|wd)?|secret|token|authorization|cookie|api[_-]?key|dsn|database_url|e[_-]?mail", re.IGNORECASE
 )
+# Each pattern takes linear time: a match can begin only where a run of its characters begins (the lookbehind), and what
+# was matched is never given back (`++`). Otherwise a long run without a match would be scanned from each of its places.
 _MASKED_TEXT = (
-    (re.compile(r"[\w.+%-]+(@|%40)[\w-]+(\.[\w-]+)+"), MASK),  # an e-mail address
-    (re.compile(r"(\w[\w+.-]*://)[^/\s@]+@"), rf"\1{MASK}@"),  # the credentials of a URL
-    (re.compile(r"\b(Bearer|Basic)\s+\S+", re.IGNORECASE), rf"\1 {MASK}"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), MASK),  # a JWT
+    # An e-mail address, also percent-encoded in a URL.
+    (re.compile(r"(?<![\w.!#$%&'*+^`{|}~-])(?:(?!%40)[\w.!#$%&'*+^`{|}~-])++(?:@|%40)[\w-]++(?:\.[\w-]++)++"), MASK),
+    (re.compile(r"(?<![\w+.-])(\w[\w+.-]*+://)[^/\s@]++@"), rf"\1{MASK}@"),  # the credentials of a URL
+    (re.compile(r"\b(Bearer|Basic)\s++\S++", re.IGNORECASE), rf"\1 {MASK}"),
+    (re.compile(r"(?<![\w-])eyJ[\w-]++\.[\w-]++\.[\w-]*+"), MASK),  # a JWT
     (re.compile(rf"\b{re.escape(API_KEY_PREFIX)}[0-9a-f]{{8}}_[\w-]+"), MASK),
 )
 

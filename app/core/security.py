@@ -2,11 +2,12 @@
 
 import hmac
 import random
+import re
 import secrets
 from collections import deque
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterable
 from hashlib import sha256
+from threading import Lock
 from time import perf_counter, sleep, time
 from uuid import UUID
 
@@ -22,6 +23,11 @@ from app.core.config import Settings
 from app.core.product import API_KEY_PREFIX, COMMAND
 
 LONGEST_PASSWORD = 128
+WEAKEST_SCORE = 2
+"""Of zxcvbn's 0 to 4: at least a million guesses, which take longer than a year at the rate that sign-in allows."""
+_SCORED_LENGTH = 64  # characters: the estimate takes more than linear time
+_SHORTEST_WORD, _LEAST_ADDED = 3, 4  # characters
+_scoring = Lock()  # the library keeps the words to avoid in a global dictionary
 TIMER_SLACK = 0.0001  # seconds by which a sleep is longer than asked for
 
 
@@ -50,6 +56,11 @@ class Passwords:
         if len(password) > LONGEST_PASSWORD:  # bounds the cost of hashing
             return False
         return await self._run(lambda: self._verify(password, stored or self._dummy)) and stored is not None
+
+    async def is_guessable(self, password: str, about: Iterable[str | None]) -> bool:
+        """Whether few guesses find the password; `about` are texts that a guesser knows, such as the address."""
+        known = [text for text in about if text]
+        return await self._run(lambda: _score(password, known)) < WEAKEST_SCORE
 
     def needs_rehash(self, stored: str) -> bool:
         """Whether the hash was made with other parameters than today's, or isn't one."""
@@ -82,12 +93,24 @@ class Passwords:
         return await to_thread.run_sync(work, limiter=self._limiter)
 
 
-@cache
-def common_passwords() -> frozenset[str]:
-    """The 30,000 most common passwords, in lower case."""
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+def _score(password: str, about: Iterable[str]) -> int:
+    from zxcvbn import zxcvbn  # loads large lists, which most processes of the command never need
 
-    return frozenset(FREQUENCY_LISTS["passwords"])
+    parts = (part for text in (*about, COMMAND) for part in (text, *re.split(r"[\W_]+", text)))
+    words = sorted({part[:_SCORED_LENGTH].lower() for part in parts if part}, key=len, reverse=True)
+    if _adds_little(password, words):
+        return 0
+    with _scoring:
+        return int(zxcvbn(password[:_SCORED_LENGTH], user_inputs=words, max_length=_SCORED_LENGTH)["score"])
+
+
+def _adds_little(password: str, words: Iterable[str]) -> bool:
+    """Whether hardly anything is left without these words, which the estimate counts as if their order were secret."""
+    left = password.lower()
+    for word in words:
+        if len(word) >= _SHORTEST_WORD:
+            left = left.replace(word, "")
+    return len(left) < _LEAST_ADDED
 
 
 def new_secret() -> str:

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.audit import UNAUDITED
 from app.db.models.api_key import ApiKey
-from app.db.models.user import User
 from app.db.session import Reader
 
 USE_RESOLUTION = timedelta(minutes=1)
@@ -71,8 +70,7 @@ class ApiKeyRepo:
         await self._session.flush()
 
     async def count(self, user_id: UUID) -> int:
-        """The keys that aren't revoked; the owner is locked until the transaction ends, so the number stays true."""
-        await self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
+        """The keys that aren't revoked. Lock the owner first, so that the number stays true."""
         statement = select(func.count()).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
         return await self._session.scalar(statement) or 0
 

@@ -1,29 +1,42 @@
 """Queries of the tokens that are sent by mail."""
 
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models.one_time_token import OneTimeToken, Purpose
+from app.db.models.user import User
 from app.db.session import Reader
 
-_OWNER = select(OneTimeToken.user_id).where(
-    OneTimeToken.token_hash == bindparam("token_hash", type_=OneTimeToken.token_hash.type),
-    OneTimeToken.purpose == bindparam("purpose"),
-    OneTimeToken.expires_at > func.now(),
+_OWNER = (
+    select(OneTimeToken.user_id, OneTimeToken.email, User.name)
+    .join(User, User.id == OneTimeToken.user_id)
+    .where(
+        OneTimeToken.token_hash == bindparam("token_hash", type_=OneTimeToken.token_hash.type),
+        OneTimeToken.purpose == bindparam("purpose"),
+        OneTimeToken.expires_at > func.now(),
+    )
 )
+
+
+class OwnerRow(Protocol):
+    """Whose the token is, and the address that it was sent to."""
+
+    user_id: UUID
+    email: str
+    name: str | None
 
 
 class OneTimeTokenReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def owner(self, token_hash: bytes, purpose: Purpose) -> UUID | None:
-        """The id of the token's user; None when the token isn't valid."""
-        row = await self._reader.first(_OWNER, {"token_hash": token_hash, "purpose": purpose})
-        return row.user_id if row else None
+    async def owner(self, token_hash: bytes, purpose: Purpose) -> OwnerRow | None:
+        """None when the token isn't valid."""
+        return await self._reader.first(_OWNER, {"token_hash": token_hash, "purpose": purpose})
 
 
 class OneTimeTokenRepo:

@@ -20,6 +20,8 @@ _HIT = _FRESH.on_conflict_do_update(
     },
 ).returning(RateWindow.count, func.ceil(func.extract("epoch", RateWindow.ends_at - func.clock_timestamp())))
 
+_COUNT = select(RateWindow.count).where(RateWindow.key == bindparam("key"), RateWindow.ends_at > func.clock_timestamp())
+
 
 class RateWindowRepo:
     def __init__(self, session: AsyncSession) -> None:
@@ -29,6 +31,10 @@ class RateWindowRepo:
         """Counts one attempt; how many there are in the window now, and the seconds until it ends."""
         count, reset = (await self._session.execute(_HIT, {"key": key, "window": window})).one()
         return count, max(1, int(reset))
+
+    async def count(self, key: str) -> int:
+        """How many attempts the current window has."""
+        return await self._session.scalar(_COUNT, {"key": key}) or 0
 
     async def delete_ended(self, limit: int) -> None:
         """Deletes some ended windows, so that the table stays small."""

@@ -32,7 +32,7 @@ _PAGE = (
     .order_by(User.created_at.desc(), User.id.desc())
     .limit(bindparam("limit"))
 )
-_PASSWORD_HASH = select(User.password_hash).where(User.id == bindparam("id"))
+_ACCOUNT = select(User.email, User.name, User.password_hash).where(User.id == bindparam("id"))
 _CREDENTIALS = select(User.id, User.password_hash).where(
     func.lower(User.email) == func.lower(bindparam("email", type_=User.email.type))
 )
@@ -60,6 +60,12 @@ class CredentialRow(Protocol):
     password_hash: str | None
 
 
+class AccountRow(Protocol):
+    email: str | None
+    name: str | None
+    password_hash: str | None
+
+
 class UserReadRepo:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -76,9 +82,9 @@ class UserReadRepo:
             return None
         return await self._reader.first(_CREDENTIALS, {"email": email})
 
-    async def password_hash(self, user_id: UUID) -> str | None:
-        row = await self._reader.first(_PASSWORD_HASH, {"id": user_id})
-        return row.password_hash if row else None
+    async def account(self, user_id: UUID) -> AccountRow | None:
+        """What a password is checked against."""
+        return await self._reader.first(_ACCOUNT, {"id": user_id})
 
 
 class UserRepo:

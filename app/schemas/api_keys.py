@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, FailFast, Field
 
 from app.core.identity import Scope
+from app.schemas.auth import CurrentPassword
 from app.schemas.base import Entity, Input, Line
 
 
@@ -18,8 +19,11 @@ def _in_utc(moment: datetime) -> datetime:
 
 class ApiKeyCreate(Input):
     name: Annotated[Line, Field(max_length=100, examples=["deploy script"])]
-    scopes: set[Scope] = Field(min_length=1)
+    scopes: Annotated[set[Scope], FailFast()] = Field(min_length=1)
     expires_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
+    current_password: CurrentPassword | None = Field(
+        default=None, description="Needed: a key outlives the session that makes it."
+    )
 
 
 class ApiKeyRead(Entity):

@@ -1,16 +1,27 @@
 """The two kinds of model on the wire: what comes in, and what goes out."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic_core import ErrorDetails
+
+MOST_UNKNOWN = 20
 
 
 class Input(BaseModel):
     """What a client sends. Unknown fields are refused rather than ignored: a typo must not look like success."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, sent: Any) -> Any:
+        """Refuses many unknown fields with one fault, because a fault for each would cost time and memory."""
+        if isinstance(sent, Mapping) and len(sent) > len(cls.model_fields) + MOST_UNKNOWN:
+            raise ValueError(f"{len(sent)} fields are too many; it takes {len(cls.model_fields)} at the most")
+        return sent
 
 
 class Output(BaseModel):
@@ -23,6 +34,10 @@ class Entity(Output):
     """An output with an id."""
 
     id: UUID
+
+
+class Written(Entity):
+    """What an API key gets back that may write this but not read it."""
 
 
 _PATTERNS_IN_WORDS: dict[str, str] = {}

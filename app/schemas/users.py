@@ -1,15 +1,28 @@
 """Users on the wire."""
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import EmailStr, Field
+from pydantic import AfterValidator, EmailStr, Field
 
 from app.schemas.auth import CurrentPassword, Password
 from app.schemas.base import Entity, Input, Line, unsent
 
 Name = Annotated[Line, Field(max_length=200, examples=["Ada Lovelace"])]
-Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
+
+
+def _in_small_letters(address: str) -> str:
+    """Refuses every letter that isn't small, but A to Z. PostgreSQL and Python don't agree on the small form of others,
+    such as İ, nor on letters that are newer than Python's tables: an address would be taken for another's.
+    """
+    for character in address:
+        if not character.isascii() and (character != character.lower() or unicodedata.category(character) == "Cn"):
+            raise ValueError("write letters other than A to Z small")
+    return address
+
+
+Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"]), AfterValidator(_in_small_letters)]
 
 
 class UserCreate(Input):
@@ -26,7 +39,7 @@ class UserUpdate(Input):
     name: Name | None = None
     is_active: bool = Field(default_factory=unsent)
     current_password: CurrentPassword | None = Field(
-        default=None, description="Needed for another `email` of your own account."
+        default=None, description="Your own; needed for another `email`, unless an API key changes it."
     )
 
 

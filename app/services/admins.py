@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from app.core.errors import AdminNotFound
 from app.core.security import Passwords
 from app.repos.accounts import AccountRepos
-from app.services.passwords import validate_new_password
+from app.services.passwords import hash_new_password
 
 
 class AdminService:
@@ -18,16 +18,17 @@ class AdminService:
     async def create_admin(self, email: str, password: str) -> bool:
         """Makes an active administrator with this password and a confirmed address; returns whether the account is new.
 
-        An existing account's sessions, API keys and links end. Raises PasswordTooCommon.
+        An existing account's sessions, API keys and links end. Raises PasswordTooWeak.
         """
         now = datetime.now(UTC)
+        known = await self._accounts.users.get_by_email(email)
+        about = (email, known.name if known else None)
         values = {
-            "password_hash": await self._passwords.hash(validate_new_password(SecretStr(password))),
+            "password_hash": await hash_new_password(self._passwords, SecretStr(password), about),
             "is_admin": True,
             "is_active": True,
             "email_verified_at": now,
         }
-        known = await self._accounts.users.get_by_email(email)
         if known:
             user = await self._accounts.users.update(known, values)
         else:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.core.errors import ApiKeyExpired, ApiKeyNotFound, Forbidden, TooManyApiKeys
-from app.core.identity import Caller, Scope
+from app.core.identity import Caller, ClientInfo, Scope
 from app.core.security import digest, new_api_key
-from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
+from app.repos.accounts import AccountRepos
+from app.repos.api_keys import ApiKeyReadRepo
 from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
+from app.services.reauthentication import Reauthentication
 
 MAX_KEYS = 100
 
@@ -21,18 +23,23 @@ class ApiKeyReadService:
 
 
 class ApiKeyService:
-    def __init__(self, keys: ApiKeyRepo) -> None:
-        self._keys = keys
+    def __init__(self, accounts: AccountRepos, reauthentication: Reauthentication) -> None:
+        self._users = accounts.users
+        self._keys = accounts.keys
+        self._reauthentication = reauthentication
 
-    async def create_key(self, new: ApiKeyCreate, caller: Caller) -> ApiKeyCreated:
+    async def create_key(self, new: ApiKeyCreate, caller: Caller, client: ClientInfo) -> ApiKeyCreated:
+        """A key outlives the session that makes it, so it takes the password. Raises PasswordWrong or RateLimited."""
         if Scope.ADMIN in new.scopes and not caller.is_admin:
             raise Forbidden
         if new.expires_at and new.expires_at <= datetime.now(UTC):
             raise ApiKeyExpired
+        proof = await self._reauthentication.require_password(new.current_password, caller, client)
+        proof.unchanged(await self._users.get_for_update(caller.user_id))
         if await self._keys.count(caller.user_id) >= MAX_KEYS:
             raise TooManyApiKeys
         secret, prefix = new_api_key()
-        values = new.model_dump() | {"scopes": sorted(new.scopes)}
+        values = new.model_dump(exclude={"current_password"}) | {"scopes": sorted(new.scopes)}
         key = await self._keys.create(user_id=caller.user_id, prefix=prefix, key_hash=digest(secret), **values)
         return ApiKeyCreated(key=secret, **ApiKeyRead.model_validate(key).model_dump())
 

@@ -10,7 +10,7 @@ from app.core.identity import Caller, ClientInfo
 from app.core.security import Keyring, Passwords, digest, new_secret
 from app.db.models.auth_session import AuthSession
 from app.db.models.refresh_token import RefreshToken
-from app.db.models.user import User
+from app.db.models.user import EMAIL_LENGTH, User
 from app.repos.audit_events import AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
 from app.repos.users import UserReadRepo, UserRepo
@@ -59,7 +59,7 @@ class SignInService:
     async def sign_in(self, email: str, password: str, client: ClientInfo) -> TokenPair:
         """Returns the tokens of a new session. Raises SignInRefused, EmailUnverified or RateLimited."""
         await self._limits.check("sign_in", address=client.address, account=email)
-        known = await self._reads.credentials(email)
+        known = await self._reads.credentials(email) if len(email) <= EMAIL_LENGTH else None
         verified = await self._passwords.verify(password, known.password_hash if known else None)
         if not (known and known.password_hash and verified):
             raise await self._refusal(known.id if known else None)
@@ -69,6 +69,7 @@ class SignInService:
             await self._verify_again(user, password, may_be_a_rehash=rehashed is not None)
         elif rehashed:
             await self._users.update(user, {"password_hash": rehashed})
+        await self._limits.remember(address=client.address, account=email)
         return await self._open(user, client)
 
     async def _refusal(self, user_id: UUID | None) -> SignInRefused:

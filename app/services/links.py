@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -16,16 +15,18 @@ from app.core.security import Passwords, digest, new_secret
 from app.db.models.one_time_token import Purpose
 from app.db.models.user import User
 from app.repos.accounts import AccountRepos
-from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo
+from app.repos.one_time_tokens import OneTimeTokenReadRepo, OneTimeTokenRepo, OwnerRow
 from app.schemas.auth import EmailConfirmation, MailPromise, PasswordSet
 from app.services.mail_texts import address_changed_mail, link_mail
-from app.services.passwords import validate_new_password
-from app.services.rate_limits import RateLimits
+from app.services.passwords import hash_new_password
+from app.services.rate_limits import Action, RateLimits
 
 type AfterResponse = Callable[..., None]
 """Runs a coroutine function with arguments once the request is answered and its transaction committed."""
 
 _LIFETIME: dict[Purpose, timedelta] = {"verify_email": timedelta(days=3), "set_password": timedelta(hours=1)}
+# Counted apart: asking for confirmations of a confirmed address, which sends nothing, must not use up its resets.
+_LIMITED_AS: dict[Purpose, Action] = {"verify_email": "confirmation", "set_password": "reset"}
 
 
 class LinkMailer:
@@ -74,7 +75,7 @@ class LinkRequestService:
 
     async def request(self, email: str, purpose: Purpose, client: ClientInfo) -> MailPromise:
         """Raises RateLimited."""
-        await self._limits.check("reset", address=client.address, account=email)
+        await self._limits.check(_LIMITED_AS[purpose], address=client.address, account=email)
         self._after_response(self._send, email, purpose)
         return MailPromise()
 
@@ -91,25 +92,28 @@ class LinkService:
     Hashing waits its turn before the transaction takes a connection (see SignInService).
     """
 
-    def __init__(self, token_reads: OneTimeTokenReadRepo, accounts: AccountRepos, passwords: Passwords) -> None:
+    def __init__(
+        self, token_reads: OneTimeTokenReadRepo, accounts: AccountRepos, passwords: Passwords, limits: RateLimits
+    ) -> None:
         self._token_reads = token_reads
         self._accounts = accounts
         self._passwords = passwords
+        self._limits = limits
 
-    async def set_password(self, change: PasswordSet) -> None:
-        """The link proves the address too, which counts as confirmed. Raises TokenRefused, PasswordTooCommon.
+    async def set_password(self, change: PasswordSet, client: ClientInfo) -> None:
+        """The link proves the address too, which counts as confirmed. Raises TokenRefused, PasswordTooWeak.
 
         Sessions, API keys and other links end: somebody else may have made the account with this address.
         """
-        password = validate_new_password(change.password)
         # Look the token up first, so that an invalid one can't occupy the hashing queue, where sign-ins wait.
-        await self._owner(change.token, "set_password")
-        hashed = await self._passwords.hash(password)
+        owner = await self._owner(change.token, "set_password")
+        hashed = await hash_new_password(self._passwords, change.password, (owner.email, owner.name))
         user = await self._open(change.token, "set_password")
         now = datetime.now(UTC)
         values = {"email_verified_at": user.email_verified_at or now, "password_hash": hashed}
         await self._accounts.users.update(user, values)
         await self._accounts.end_access(user.id, now)
+        await self._limits.remember(address=client.address, account=owner.email)
 
     async def confirm_email(self, confirmation: EmailConfirmation) -> None:
         """Raises TokenRefused."""
@@ -118,14 +122,14 @@ class LinkService:
 
     async def _open(self, secret: SecretStr, purpose: Purpose) -> User:
         """Spends the token; returns its account, locked. An account whose address changed since is refused."""
-        user = await self._accounts.users.get_for_update(await self._owner(secret, purpose))
+        user = await self._accounts.users.get_for_update((await self._owner(secret, purpose)).user_id)
         token = await self._accounts.tokens.take(digest(secret.get_secret_value()), purpose)
         if token is None or user is None or not user.is_active or user.email != token.email:
             raise TokenRefused
         act_as(Actor("user", user.id))
         return user
 
-    async def _owner(self, secret: SecretStr, purpose: Purpose) -> UUID:
+    async def _owner(self, secret: SecretStr, purpose: Purpose) -> OwnerRow:
         owner = await self._token_reads.owner(digest(secret.get_secret_value()), purpose)
         if owner is None:
             raise TokenRefused

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.core.errors import AuthorUnknown, Forbidden, NotAuthenticated, PostNotFound
-from app.core.identity import Caller
+from app.core.identity import Caller, Scope
 from app.db.models.post import Post
 from app.repos.posts import PostReadRepo, PostRepo
 from app.repos.users import UserRepo
+from app.schemas.base import Written
 from app.schemas.pages import Page
 from app.schemas.posts import PostCreate, PostQuery, PostRead, PostSummary, PostUpdate
 
@@ -38,7 +39,7 @@ class PostService:
         self._posts = posts
         self._users = users
 
-    async def create_post(self, new: PostCreate, caller: Caller) -> PostRead:
+    async def create_post(self, new: PostCreate, caller: Caller) -> PostRead | Written:
         values = new.model_dump(exclude={"author_id", "draft"})
         author_id = new.author_id or caller.user_id
         if not _may_change(author_id, caller):
@@ -47,15 +48,15 @@ class PostService:
         if author is None:
             raise AuthorUnknown
         published_at = None if new.draft else datetime.now(UTC)
-        return PostRead.model_validate(await self._posts.create(author=author, published_at=published_at, **values))
+        return _as_told_to(caller, await self._posts.create(author=author, published_at=published_at, **values))
 
-    async def update_post(self, post_id: UUID, change: PostUpdate, caller: Caller) -> PostRead:
+    async def update_post(self, post_id: UUID, change: PostUpdate, caller: Caller) -> PostRead | Written:
         post = await self._for_update(post_id, caller)
         values = change.model_dump(exclude_unset=True)
         draft = values.pop("draft", post.published_at is None)
         if draft != (post.published_at is None):
             values["published_at"] = None if draft else datetime.now(UTC)
-        return PostRead.model_validate(await self._posts.update(post, values))
+        return _as_told_to(caller, await self._posts.update(post, values))
 
     async def delete_post(self, post_id: UUID, caller: Caller) -> None:
         await self._posts.delete(await self._for_update(post_id, caller))
@@ -72,6 +73,11 @@ class PostService:
 
 def _may_change(author_id: UUID, caller: Caller | None) -> bool:
     return caller is not None and (caller.is_admin or caller.owns(author_id))
+
+
+def _as_told_to(caller: Caller, post: Post) -> PostRead | Written:
+    """The answer to a write: what a key may not read, it doesn't get back."""
+    return (PostRead if caller.has(Scope.POSTS_READ) else Written).model_validate(post)
 
 
 def _author_of_drafts(query: PostQuery, caller: Caller | None) -> UUID | None:

@@ -1,13 +1,31 @@
 """Asking for the password again, before a change that whoever holds a stolen token must not make."""
 
+from dataclasses import dataclass
+
 from pydantic import SecretStr
 
 from app.core.errors import PasswordWrong
 from app.core.identity import Caller, ClientInfo
 from app.core.security import Passwords
+from app.db.models.user import User
 from app.repos.audit_events import AuditEventRepo
 from app.repos.users import UserReadRepo
 from app.services.rate_limits import RateLimits
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The account whose password was right, as it was read before hashing waited its turn."""
+
+    email: str | None
+    name: str | None
+    password_hash: str
+
+    def unchanged(self, user: User | None) -> User:
+        """The same account, locked since. Raises PasswordWrong when its password changed in the meantime."""
+        if user is None or user.password_hash != self.password_hash:
+            raise PasswordWrong
+        return user
 
 
 class Reauthentication:
@@ -17,14 +35,17 @@ class Reauthentication:
         self._passwords = passwords
         self._limits = limits
 
-    async def require_password(self, password: SecretStr | None, caller: Caller, client: ClientInfo) -> str | None:
-        """Returns the stored hash that the password fits. Compare it once the account is locked: it may have changed.
+    async def require_password(self, password: SecretStr | None, caller: Caller, client: ClientInfo) -> Proof:
+        """Returns what the password proves. Hand it the account once that is locked: it may have changed.
 
-        Raises PasswordWrong, which the audit log records, or RateLimited, so that nobody can guess a password here.
+        Raises PasswordWrong, which the audit log records, or RateLimited: a guess counts like one at sign-in.
         """
-        await self._limits.check("sign_in", address=client.address, account=str(caller.user_id))
-        stored = await self._reads.password_hash(caller.user_id)
-        if password is None or not await self._passwords.verify(password.get_secret_value(), stored):
+        known = await self._reads.account(caller.user_id)
+        account = known.email if known and known.email else str(caller.user_id)
+        await self._limits.check("sign_in", address=client.address, account=account)
+        stored = known.password_hash if known else None
+        verified = password is not None and await self._passwords.verify(password.get_secret_value(), stored)
+        if not (known and stored and verified):
             await self._audit.record("user.password_refused", entity="user", entity_id=caller.user_id)
             raise PasswordWrong
-        return stored
+        return Proof(known.email, known.name, stored)

@@ -6,18 +6,19 @@ from typing import Protocol
 from uuid import UUID
 
 from app.core.config import Settings
-from app.core.errors import Forbidden, PasswordWrong, RegistrationClosed, ScopeMissing, UserNotFound
-from app.core.identity import Caller, ClientInfo
+from app.core.errors import Forbidden, RegistrationClosed, ScopeMissing, UserNotFound
+from app.core.identity import Caller, ClientInfo, Scope
 from app.core.security import Passwords
 from app.db.models.user import User
 from app.repos.accounts import AccountRepos
 from app.repos.users import UserReadRepo, UserRow
+from app.schemas.base import Written
 from app.schemas.pages import Page, PageQuery, next_cursor_of
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 from app.services.links import LinkMailer
-from app.services.passwords import validate_new_password
+from app.services.passwords import hash_new_password
 from app.services.rate_limits import RateLimits
-from app.services.reauthentication import Reauthentication
+from app.services.reauthentication import Proof, Reauthentication
 
 type UserView = UserRead | AuthorRead
 
@@ -51,6 +52,12 @@ def _as_seen_by(caller: Caller | None, row: UserRow) -> UserView:
     return view.model_validate(row)
 
 
+def _as_told_to(caller: Caller | None, user: User) -> UserRead | Written:
+    """The answer to a write: what a key may not read, it doesn't get back."""
+    reads = caller is None or caller.has(Scope.USERS_READ)
+    return (UserRead if reads else Written).model_validate(user)
+
+
 class UserService:
     def __init__(
         self,
@@ -67,8 +74,8 @@ class UserService:
         """`owned` are the repos whose rows are deleted with their user."""
         self._reads = reads
         self._users = accounts.users
+        self._accounts = accounts
         self._tokens = accounts.tokens
-        self._sessions = accounts.sessions
         self._passwords = passwords
         self._limits = limits
         self._links = links
@@ -76,7 +83,7 @@ class UserService:
         self._owned = owned
         self._settings = settings
 
-    async def create_user(self, new: UserCreate, caller: Caller | None, client: ClientInfo) -> UserRead:
+    async def create_user(self, new: UserCreate, caller: Caller | None, client: ClientInfo) -> UserRead | Written:
         """Registers an account; without a password nobody can sign in to it until one is set by mail."""
         if not (caller and caller.is_admin):
             if self._settings.registration == "admins":
@@ -84,47 +91,54 @@ class UserService:
             if not new.is_active:  # an inactive account would block its address for the owner for good
                 raise Forbidden
             await self._limits.check("registration", address=client.address, account=new.email)
-        password_hash = new.password and await self._passwords.hash(validate_new_password(new.password))
+        about = (new.email, new.name)
+        password_hash = new.password and await hash_new_password(self._passwords, new.password, about)
         user = await self._users.create(**new.model_dump(exclude={"password"}), password_hash=password_hash)
         await self._links.send(self._tokens, user, "verify_email")
-        return UserRead.model_validate(user)
+        return _as_told_to(caller, user)
 
-    async def update_user(self, user_id: UUID, change: UserUpdate, caller: Caller, client: ClientInfo) -> UserRead:
+    async def update_user(
+        self, user_id: UUID, change: UserUpdate, caller: Caller, client: ClientInfo
+    ) -> UserRead | Written:
         """A new address has to be confirmed, and the old one gets a mail. Only administrators (de)activate accounts.
 
-        Deactivation ends every session: activation must not bring them back.
+        Either ends sessions, API keys and links: activation must not bring them back.
         """
         values = change.model_dump(exclude_unset=True, exclude={"current_password"})
         if "is_active" in values and not caller.is_admin:
             raise Forbidden
-        checked_hash = await self._permit_new_address(change, user_id, caller, client) if "email" in values else None
+        proof = await self._permit_new_address(change, user_id, caller, client) if "email" in values else None
         user = await self._for_update(user_id, caller)
-        if checked_hash and user.password_hash != checked_hash:
-            raise PasswordWrong
-        old_email = user.email
+        if proof:
+            proof.unchanged(user if caller.owns(user.id) else await self._users.get(caller.user_id))
+        old_email, was_active = user.email, user.is_active
         if values.get("email", old_email) != old_email:
             await self._users.update(user, values | {"email_verified_at": None})
             await self._address_changed(user, old_email)
         else:
             await self._users.update(user, values)
-        if not user.is_active:
-            await self._sessions.end_all(user.id, datetime.now(UTC))
-        return UserRead.model_validate(user)
+        if user.is_active != was_active:
+            await self._accounts.end_access(user.id, datetime.now(UTC))
+        return _as_told_to(caller, user)
 
     async def _permit_new_address(
         self, change: UserUpdate, user_id: UUID, caller: Caller, client: ClientInfo
-    ) -> str | None:
-        """Requires the password when callers change their own address, because a password can be reset through it.
+    ) -> Proof | None:
+        """Requires the password of whoever changes an address, because a password can be reset through it. A key has
+        none to ask for: making it took the password.
 
-        Returns the hash that the password fits, None where none was asked for. Raises PasswordWrong or RateLimited.
+        Returns None where none was asked for. Raises Forbidden, PasswordWrong or RateLimited.
         """
-        known = await self._reads.get(user_id) if caller.owns(user_id) and caller.session_id else None
+        if not (caller.is_admin or caller.owns(user_id)):
+            raise Forbidden
+        known = await self._reads.get(user_id) if caller.session_id else None
         if known is None or known.email == change.email:
             return None
-        checked_hash = await self._reauthentication.require_password(change.current_password, caller, client)
+        proof = await self._reauthentication.require_password(change.current_password, caller, client)
         if not caller.is_admin:
             await self._limits.check("registration", address=client.address, account=change.email)
-        return checked_hash
+            await self._limits.check("confirmation", address=client.address, account=change.email)
+        return proof
 
     async def _address_changed(self, user: User, old_email: str | None) -> None:
         await self._tokens.delete(user.id, "set_password")  # it was sent to the old address

@@ -16,7 +16,7 @@ from app.core.security import digest
 from app.db.models.api_key import ApiKey
 from app.db.models.user import User
 from app.db.session import Database
-from tests.support.accounts import ME, USERS, hashed, tokens_of
+from tests.support.accounts import ME, PASSWORD, USERS, hashed, tokens_of
 from tests.support.application import client_of, storing
 from tests.support.callers import Callers, Headers, Save, header
 from tests.support.database import ask, plain
@@ -24,6 +24,8 @@ from tests.support.keys import KEYS, made, set_key
 from tests.support.statements import recorded
 from tests.support.users import new_user
 from tests.support.waiting import until_blocked
+
+ONE_MORE = {"name": "one more", "scopes": ["users:read"], "current_password": PASSWORD}
 
 
 async def test_nobody_holds_more_than_a_hundred_keys(
@@ -37,7 +39,7 @@ async def test_nobody_holds_more_than_a_hundred_keys(
     )
     last = await made(visitor, owner)
 
-    refused = await visitor.post(KEYS, json={"name": "one more", "scopes": ["users:read"]}, headers=owner)
+    refused = await visitor.post(KEYS, json=ONE_MORE, headers=owner)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_api_keys")
     assert len((await visitor.get(KEYS, headers=owner)).json()) == 100
 
@@ -57,9 +59,8 @@ async def test_of_two_keys_at_once_only_one_is_the_hundredth(live_app: FastAPI, 
             "FROM generate_series(1, 99) n",
             ada.id,
         )
-        new = {"name": "one more", "scopes": ["users:read"]}
 
-        responses = await asyncio.gather(*(visitor.post(KEYS, json=new, headers=owner) for _ in range(5)))
+        responses = await asyncio.gather(*(visitor.post(KEYS, json=ONE_MORE, headers=owner) for _ in range(5)))
 
     assert sorted(response.status_code for response in responses) == [201, 409, 409, 409, 409]
 

@@ -96,7 +96,7 @@ async def test_the_key_of_an_unconfirmed_account_may_no_more_than_the_account(
 async def test_a_key_that_cannot_be_is_a_422(
     visitor: httpx2.AsyncClient, owner: Headers, fields: dict[str, Any]
 ) -> None:
-    new = {"name": "deploy script", "scopes": ["users:read"], **fields}
+    new = {"name": "deploy script", "scopes": ["users:read"], "current_password": PASSWORD, **fields}
 
     response = await visitor.post(KEYS, json=new, headers=owner)
 
@@ -106,8 +106,8 @@ async def test_a_key_that_cannot_be_is_a_422(
 async def test_only_an_administrator_makes_a_key_with_the_scope_admin(
     visitor: httpx2.AsyncClient, owner: Headers, callers: Callers
 ) -> None:
-    admin = await callers.signed_in(new_user(is_admin=True))
-    new = {"name": "operations", "scopes": ["admin"]}
+    admin = await callers.signed_in(new_user(is_admin=True, password_hash=hashed()))
+    new = {"name": "operations", "scopes": ["admin"], "current_password": PASSWORD}
 
     refused = await visitor.post(KEYS, json=new, headers=owner)
     allowed = await visitor.post(KEYS, json=new, headers=admin)
@@ -150,6 +150,20 @@ async def test_the_scope_admin_alone_makes_nobody_an_administrator(
     key = await callers.with_key(ada, *Scope)
 
     assert (await visitor.delete(f"{USERS}/{grace.id}", headers=key)).status_code == 403
+
+
+@pytest.mark.parametrize("proof", [{}, {"current_password": None}, {"current_password": "a wrong password"}])
+async def test_a_token_alone_makes_no_key(
+    visitor: httpx2.AsyncClient, owner: Headers, ada: User, connection: AsyncConnection, proof: dict[str, str]
+) -> None:
+    new = {"name": "a key that stays", "scopes": ["users:read"]}
+
+    refused = await visitor.post(KEYS, json=new | proof, headers=owner)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "password_wrong")
+    assert (await visitor.get(KEYS, headers=owner)).json() == []
+    told = (await connection.execute(text("SELECT action, entity_id FROM audit_events"))).all()
+    assert ("user.password_refused", ada.id) in [tuple(row) for row in told]
 
 
 async def test_a_key_ends_when_it_expires(

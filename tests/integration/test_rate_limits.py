@@ -3,73 +3,21 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.types import Receive, Scope, Send
 
 from app.api.deps import get_process_context, get_settings
 from app.core.errors import InvalidSettings
-from app.wiring import make_process_context
-from tests.support.accounts import AUTH, PASSWORD, USERS, hashed
-from tests.support.application import client_of, make_settings, running
+from tests.support.accounts import AUTH, PASSWORD, USERS, configure, hashed
+from tests.support.application import make_settings, running
+from tests.support.attempts import ATTEMPTS, LIMITS, STORAGES, attempt, client_at, is_limited, use_limits
 from tests.support.callers import ADMIN, Callers, Save
 from tests.support.database import ask, count
 from tests.support.users import new_user
-
-WIDE = "1000/hour"
-LIMITS: dict[str, Any] = {
-    f"rate_limit_{action}_{kind}": WIDE
-    for action in ("sign_in", "reset", "registration")
-    for kind in ("address", "account")
-}
-
-# What each kind of attempt is limited by, and a request that makes one.
-ATTEMPTS = [
-    pytest.param("sign_in", "/token", "data", id="sign-in"),
-    pytest.param("reset", "/password/reset", "json", id="reset"),
-    pytest.param("reset", "/email/verify", "json", id="confirmation"),
-    pytest.param("registration", USERS, "json", id="registration"),
-]
-STORAGES = pytest.mark.parametrize("storage", [None, "async+memory://"], ids=["database", "storage"])
-
-
-def use_limits(app: FastAPI, **settings: Any) -> None:
-    """Turns the limits on: wide but for those named here."""
-    chosen = make_settings(rate_limits=True, **(LIMITS | settings))
-    resources = make_process_context(chosen)
-    app.dependency_overrides[get_settings] = lambda: chosen
-    app.dependency_overrides[get_process_context] = lambda: resources
-
-
-@asynccontextmanager
-async def client_at(app: FastAPI, address: str | None, **headers: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """Somebody unknown at this network address."""
-
-    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(dict(scope, client=(address, 4711) if address else None), receive, send)
-
-    async with client_of(asgi, headers=headers) as client:
-        yield client
-
-
-async def attempt(
-    client: httpx2.AsyncClient, path: str, kind: str, email: str, headers: dict[str, str] | None = None
-) -> httpx2.Response:
-    fields: dict[str, Any] = {"username": email, "password": "a guess"} if path == "/token" else {"email": email}
-    options: dict[str, Any] = {kind: fields}
-    return await client.post(path if path == USERS else AUTH + path, headers=headers, **options)
-
-
-def is_limited(response: httpx2.Response) -> bool:
-    return response.status_code == 429
 
 
 @STORAGES
@@ -88,16 +36,17 @@ async def test_attempts_from_one_address_are_limited(
 
 @STORAGES
 @pytest.mark.parametrize(("action", "path", "kind"), ATTEMPTS)
-async def test_attempts_on_one_account_are_limited_wherever_they_come_from_and_however_it_is_written(
+async def test_attempts_on_one_account_are_limited_however_it_is_written_and_for_their_network_alone(
     app: FastAPI, action: str, path: str, kind: str, storage: str | None
 ) -> None:
     use_limits(app, rate_limit_storage=storage, **{f"rate_limit_{action}_account": "2/minute"})
-    answers = []
-    for n, email in enumerate(("ada@example.com", "ADA@example.com", "Ada@Example.COM", "grace@example.com")):
-        async with client_at(app, f"203.0.113.{n}") as client:
-            answers.append(await attempt(client, path, kind, email))
+    emails = ("ada@example.com", "ADA@example.com", "Ada@Example.COM", "grace@example.com")
+    async with client_at(app, "203.0.113.7") as client, client_at(app, "203.0.113.8") as elsewhere:
+        answers = [await attempt(client, path, kind, email) for email in emails]
+        other = await attempt(elsewhere, path, kind, "ada@example.com")
 
     assert [is_limited(answer) for answer in answers] == [False, False, True, False]
+    assert not is_limited(other)
 
 
 async def test_spellings_that_the_database_takes_for_one_address_are_counted_as_one(app: FastAPI) -> None:
@@ -226,9 +175,9 @@ async def test_what_is_counted_names_nobody(app: FastAPI, connection: AsyncConne
             await attempt(client, path, kind, "Canary@example.com")
 
     keys = list(await connection.scalars(text("SELECT key FROM rate_windows")))
-    assert len(keys) == 6
+    assert len(keys) == 8
     for key in keys:
-        assert re.fullmatch(r"(sign_in|reset|registration):(address|account):[0-9a-f]{32}", key)
+        assert re.fullmatch(r"(sign_in|reset|registration):(address|account|total):[0-9a-f]{32}", key)
 
 
 async def test_windows_that_are_over_are_forgotten(app: FastAPI, connection: AsyncConnection) -> None:
@@ -244,7 +193,7 @@ async def test_windows_that_are_over_are_forgotten(app: FastAPI, connection: Asy
             await attempt(client, "/token", "data", f"a{n}@example.com")
 
     left = list(await connection.scalars(text("SELECT key FROM rate_windows")))
-    assert sorted(key.partition(":")[0] for key in left) == ["sign_in"] * 4
+    assert sorted(key.partition(":")[0] for key in left) == ["sign_in"] * 7
 
 
 async def test_administrators_who_create_users_arent_limited(app: FastAPI) -> None:
@@ -288,7 +237,7 @@ async def test_the_count_outlives_the_rollback_of_what_it_refused(live_url: URL)
 @pytest.mark.no_cover  # for the same reason as in test_contention.py
 async def test_of_two_hundred_attempts_at_two_workers_exactly_the_limit_is_allowed(live_url: URL) -> None:
     # Many requests share few connections: here the queue may be as long as it takes.
-    settings = LIMITS | {"rate_limit_sign_in_account": "20/hour", "db_pool_timeout": 300, "db_lock_timeout": 60}
+    settings = LIMITS | {"rate_limit_sign_in_total": "20/hour", "db_pool_timeout": 300, "db_lock_timeout": 60}
     settings |= {"db_statement_timeout": 60, "db_connect_timeout": 60, "password_concurrency": 4}
     async with (
         running(live_url, rate_limits=True, **settings) as one,
@@ -300,4 +249,4 @@ async def test_of_two_hundred_attempts_at_two_workers_exactly_the_limit_is_allow
         answers = Counter(answer.status_code for answer in await asyncio.gather(*attempts))
 
     assert answers == {401: 20, 429: 180}
-    assert ask(live_url, "SELECT count FROM rate_windows WHERE key LIKE 'sign_in:account:%'") == [(200,)]
+    assert ask(live_url, "SELECT count FROM rate_windows WHERE key LIKE 'sign_in:total:%'") == [(200,)]

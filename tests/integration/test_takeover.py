@@ -88,17 +88,20 @@ async def test_what_is_no_other_address_takes_no_password(
     assert (same.status_code, same.json()["name"]) == (200, "Ada L.")
 
 
-async def test_an_administrator_mends_the_address_of_others_but_proves_their_own(
-    visitor: httpx2.AsyncClient, ada: User, callers: Callers
+async def test_an_administrator_changes_any_address_with_a_password_and_none_by_a_token_alone(
+    visitor: httpx2.AsyncClient, connection: AsyncConnection, save: Save, ada: User, callers: Callers
 ) -> None:
-    admin = new_user(is_admin=True, password_hash=hashed())
+    admin, another = new_user(is_admin=True, password_hash=hashed(NEW)), new_user(is_admin=True)
+    await save(another)
     headers = await callers.signed_in(admin)
 
-    others = await visitor.patch(f"{USERS}/{ada.id}", json={"email": FRESH}, headers=headers)
-    own = await visitor.patch(f"{USERS}/{admin.id}", json={"email": "root@example.com"}, headers=headers)
-
-    assert others.status_code == 200
-    assert (own.status_code, own.json()["code"]) == (403, "password_wrong")
+    for user in (ada, admin, another):
+        change = {"email": f"{user.id}@example.com"}
+        refused = await visitor.patch(f"{USERS}/{user.id}", json=change, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, "password_wrong")
+        proven = await visitor.patch(f"{USERS}/{user.id}", json=change | {"current_password": NEW}, headers=headers)
+        assert proven.status_code == 200
+        assert await email_of(connection, user) == change["email"]
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
@@ -265,7 +268,7 @@ async def test_an_author_without_an_address_keeps_the_name(
 async def test_a_key_that_would_expire_outside_of_the_calendar_is_the_clients_fault(
     visitor: httpx2.AsyncClient, ada: User, callers: Callers, expires_at: str
 ) -> None:
-    new = {"name": "a key", "scopes": ["users:read"], "expires_at": expires_at}
+    new = {"name": "a key", "scopes": ["users:read"], "expires_at": expires_at, "current_password": PASSWORD}
 
     refused = await visitor.post(f"{AUTH}/api-keys", json=new, headers=await callers.signed_in(ada))
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.support.accounts import PASSWORD, USERS
-from tests.support.callers import Save
+from tests.support.accounts import PASSWORD, USERS, hashed
+from tests.support.callers import Callers, Save
 from tests.support.users import new_user
 
 
@@ -50,11 +50,14 @@ async def test_a_change_touches_only_the_fields_that_are_sent(client: httpx2.Asy
     assert (changed["name"], changed["email"], changed["is_active"]) == ("Ada", "ada@example.com", False)
 
 
-async def test_an_address_cannot_be_changed_to_one_that_is_taken(client: httpx2.AsyncClient, save: Save) -> None:
-    user = new_user()
+async def test_an_address_cannot_be_changed_to_one_that_is_taken(
+    client: httpx2.AsyncClient, save: Save, callers: Callers
+) -> None:
+    user = new_user(password_hash=hashed())
     await save(user, new_user(email="ada@example.com"))
+    change = {"email": "Ada@example.com", "current_password": PASSWORD}
 
-    response = await client.patch(f"{USERS}/{user.id}", json={"email": "Ada@example.com"})
+    response = await client.patch(f"{USERS}/{user.id}", json=change, headers=await callers.signed_in(user))
 
     assert response.status_code == 409
     assert (await client.get(f"{USERS}/{user.id}")).json()["email"] == user.email

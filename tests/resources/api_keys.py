@@ -6,7 +6,7 @@ from app.core.identity import Scope
 from app.core.security import digest, new_api_key
 from app.db.base import Base
 from app.db.models.api_key import ApiKey
-from tests.support.accounts import API
+from tests.support.accounts import API, PASSWORD
 from tests.support.resources import Case, Field, Resource, Route
 from tests.support.world import World
 
@@ -31,18 +31,19 @@ RESOURCE = Resource(
             "POST",
             KEYS,
             answers={201: "other owner admin", 403: "key key+ a-key a-key+", 401: "anon gone"},
-            good=lambda _: {"name": "deploy script", "scopes": [Scope.USERS_READ]},
+            good=lambda _: {"name": "deploy script", "scopes": [Scope.USERS_READ], "current_password": PASSWORD},
             takes={
                 "name": Field("Canary"),
                 "scopes": Field(sorted(set(Scope)), by="admin"),
                 "expires_at": Field("2999-01-01T00:00:00+00:00"),
+                "current_password": Field("a guess", refused="password_wrong"),
             },
             records=("api_key.created",),
             cases=(
                 Case(
                     "with the scope admin",
                     {201: "admin", 403: "other owner key key+ a-key a-key+", 401: "anon gone"},
-                    lambda _: {"json": {"name": "a key", "scopes": [Scope.ADMIN]}},
+                    lambda _: {"json": {"name": "a key", "scopes": [Scope.ADMIN], "current_password": PASSWORD}},
                 ),
             ),
         ),

@@ -40,6 +40,8 @@ def make_settings(url: URL | None = None, **values: Any) -> Settings:
         "password_time_cost": 1,
         "password_memory_kib": 8,
     }
+    if values.get("environment") == "production":  # which takes no less
+        defaults |= {"password_time_cost": 5, "password_memory_kib": 7168}
     return load_settings(_env_file=None, **(defaults | values))
 
 

@@ -6,7 +6,7 @@ import httpx2
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tests.support.accounts import AUTH
+from tests.support.accounts import AUTH, PASSWORD
 from tests.support.callers import Headers
 
 KEYS = f"{AUTH}/api-keys"
@@ -14,7 +14,7 @@ KEYS = f"{AUTH}/api-keys"
 
 async def made(client: httpx2.AsyncClient, owner: Headers, *scopes: str, **fields: Any) -> dict[str, Any]:
     """A key that its owner made."""
-    new = {"name": "deploy script", "scopes": scopes or ("users:read",), **fields}
+    new = {"name": "deploy script", "scopes": scopes or ("users:read",), "current_password": PASSWORD, **fields}
     response = await client.post(KEYS, json=new, headers=owner)
     assert response.status_code == 201, response.text
     return dict(response.json())

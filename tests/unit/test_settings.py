@@ -15,7 +15,7 @@ from app.core.security import Passwords
 from tests.support.laws import ROOT
 
 PASSWORD = "hunter2-and-more"
-KEY = "k" * 32
+KEY = "7d1f0b6c92e84a35b0c7f18d2e6a9354"
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from app.api.deps import Reads, Writes
+from app.api.deps import Client, Reads, Writes
 from app.api.errors import problems
 from app.api.identity import SignedIn
 from app.core.errors import (
@@ -12,6 +12,9 @@ from app.core.errors import (
     ApiKeyNotFound,
     Forbidden,
     NotAuthenticated,
+    PasswordWrong,
+    RateLimited,
+    RateLimitsUnavailable,
     ScopeMissing,
     TooManyApiKeys,
 )
@@ -19,6 +22,7 @@ from app.schemas.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead
 
 router = APIRouter(prefix="/auth/api-keys", tags=["auth"])
 
+LIMITED = (RateLimited, RateLimitsUnavailable)
 SIGNED_IN = (NotAuthenticated, ScopeMissing)
 
 
@@ -26,10 +30,10 @@ SIGNED_IN = (NotAuthenticated, ScopeMissing)
     "",
     status_code=201,
     summary="Make an API key; it is shown this once",
-    responses=problems(*SIGNED_IN, Forbidden, ApiKeyExpired, TooManyApiKeys),
+    responses=problems(*SIGNED_IN, Forbidden, PasswordWrong, ApiKeyExpired, TooManyApiKeys, *LIMITED),
 )
-async def create_api_key(new: ApiKeyCreate, writes: Writes, caller: SignedIn) -> ApiKeyCreated:
-    return await writes.api_keys.create_key(new, caller)
+async def create_api_key(new: ApiKeyCreate, writes: Writes, caller: SignedIn, client: Client) -> ApiKeyCreated:
+    return await writes.api_keys.create_key(new, caller, client)
 
 
 @router.get("", status_code=200, summary="List your API keys", responses=problems(*SIGNED_IN))

@@ -12,7 +12,7 @@ from app.api.identity import SignedIn
 from app.core.errors import (
     EmailUnverified,
     NotAuthenticated,
-    PasswordTooCommon,
+    PasswordTooWeak,
     PasswordWrong,
     RateLimited,
     RateLimitsUnavailable,
@@ -74,7 +74,7 @@ async def end_session(session_id: UUID, writes: Writes, caller: SignedIn) -> Non
     "/password",
     status_code=204,
     summary="Change your password; every session ends",
-    responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooCommon, *LIMITED),
+    responses=problems(*SIGNED_IN, PasswordWrong, PasswordTooWeak, *LIMITED),
 )
 async def change_password(change: PasswordChange, writes: Writes, caller: SignedIn, client: Client) -> None:
     await writes.passwords.change_password(change, caller, client)
@@ -94,10 +94,10 @@ async def request_password(request: MailRequest, writes: Writes, client: Client)
     "/password/reset/confirm",
     status_code=204,
     summary="Set a password by a link; every session ends",
-    responses=problems(TokenRefused, PasswordTooCommon),
+    responses=problems(TokenRefused, PasswordTooWeak, RateLimitsUnavailable),
 )
-async def set_password(change: PasswordSet, writes: Writes) -> None:
-    await writes.links.set_password(change)
+async def set_password(change: PasswordSet, writes: Writes, client: Client) -> None:
+    await writes.links.set_password(change, client)
 
 
 @router.post(

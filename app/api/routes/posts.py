@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from app.api.deps import Reads, Writes
 from app.api.errors import problems
 from app.api.identity import reading, writing
+from app.api.middleware import LARGEST_BODY
 from app.core.errors import (
     AuthorUnknown,
     EmailUnverified,
@@ -18,6 +19,7 @@ from app.core.errors import (
     SlugTaken,
 )
 from app.core.identity import Caller, Scope
+from app.schemas.base import Written
 from app.schemas.pages import Page
 from app.schemas.posts import PostCreate, PostQuery, PostRead, PostSummary, PostUpdate
 
@@ -30,8 +32,14 @@ READ = (NotAuthenticated, ScopeMissing)
 WRITE = (NotAuthenticated, ScopeMissing, Forbidden, EmailUnverified)
 
 
-@router.post("", status_code=201, summary="Write a post", responses=problems(*WRITE, AuthorUnknown, SlugTaken))
-async def create_post(new: PostCreate, writes: Writes, caller: PostWriter) -> PostRead:
+@router.post(
+    "",
+    status_code=201,
+    summary="Write a post",
+    responses=problems(*WRITE, AuthorUnknown, SlugTaken),
+    max_body_size=LARGEST_BODY,
+)
+async def create_post(new: PostCreate, writes: Writes, caller: PostWriter) -> PostRead | Written:
     return await writes.posts.create_post(new, caller)
 
 
@@ -46,9 +54,13 @@ async def read_post(post_id: UUID, reads: Reads, caller: PostReader) -> PostRead
 
 
 @router.patch(
-    "/{post_id}", status_code=200, summary="Change a post", responses=problems(*WRITE, PostNotFound, SlugTaken)
+    "/{post_id}",
+    status_code=200,
+    summary="Change a post",
+    responses=problems(*WRITE, PostNotFound, SlugTaken),
+    max_body_size=LARGEST_BODY,
 )
-async def update_post(post_id: UUID, change: PostUpdate, writes: Writes, caller: PostWriter) -> PostRead:
+async def update_post(post_id: UUID, change: PostUpdate, writes: Writes, caller: PostWriter) -> PostRead | Written:
     return await writes.posts.update_post(post_id, change, caller)
 
 

@@ -13,7 +13,7 @@ from app.core.errors import (
     Forbidden,
     NameTaken,
     NotAuthenticated,
-    PasswordTooCommon,
+    PasswordTooWeak,
     PasswordWrong,
     RateLimited,
     RateLimitsUnavailable,
@@ -23,6 +23,7 @@ from app.core.errors import (
     UserNotFound,
 )
 from app.core.identity import Caller, Scope
+from app.schemas.base import Written
 from app.schemas.pages import Page, PageQuery
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 
@@ -31,14 +32,14 @@ router = APIRouter(prefix="/users", tags=["users"])
 UserReader = Annotated[Caller | None, Depends(reading(Scope.USERS_READ))]
 
 LIMITED = (RateLimited, RateLimitsUnavailable)
-CREATE = (EmailTaken, PasswordTooCommon, *LIMITED, RegistrationClosed, Forbidden, NotAuthenticated)
+CREATE = (EmailTaken, PasswordTooWeak, *LIMITED, RegistrationClosed, Forbidden, NotAuthenticated)
 READ = (NotAuthenticated, ScopeMissing)
 REMOVE = (NotAuthenticated, Forbidden, ScopeMissing, UserNotFound)
 CHANGE = (*REMOVE, EmailTaken, NameTaken, UserNameless, PasswordWrong, *LIMITED)
 
 
 @router.post("", status_code=201, summary="Register, or create a user", responses=problems(*CREATE))
-async def create_user(new: UserCreate, writes: Writes, caller: AnyCaller, client: Client) -> UserRead:
+async def create_user(new: UserCreate, writes: Writes, caller: AnyCaller, client: Client) -> UserRead | Written:
     return await writes.users.create_user(new, caller, client)
 
 
@@ -62,7 +63,7 @@ async def read_user(user_id: UUID, reads: Reads, caller: UserReader) -> UserRead
 @router.patch("/{user_id}", status_code=200, summary="Change a user", responses=problems(*CHANGE))
 async def update_user(
     user_id: UUID, change: UserUpdate, writes: Writes, caller: AccountOwner, client: Client
-) -> UserRead:
+) -> UserRead | Written:
     return await writes.users.update_user(user_id, change, caller, client)
 
 
