@@ -122,8 +122,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """Every method of the request's path. The framework names only those of the first route that has the path."""
     path = request.scope["path"]
-    routes = iter_route_contexts(request.app.routes)
-    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    # `/users/me` is no user's id, so what `/users/{user_id}` can do isn't said of it.
+    methods = {method for route in routes if route.path == routes[0].path for method in route.methods or ()}
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
