@@ -43,7 +43,7 @@ _HTTP_ERRORS = {
     405: ("method_not_allowed", "This path doesn't support the method."),
     408: ("request_timeout", "The request took too long to arrive."),
     413: ("content_too_large", "The request body is too large."),
-    414: ("uri_too_long", "The query string is too long, or has too many parameters."),
+    414: ("uri_too_long", "The URL is too long, or has too many parameters."),
     415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
     431: ("request_header_fields_too_large", "The request's headers are too large, or too many."),

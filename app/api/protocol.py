@@ -97,14 +97,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parsed = 0
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._count(len(url), refusal=414)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + len(b": \r\n"))
-        if len(self.headers) >= self._limits.header_lines:
-            self._refusal = 431
-            raise HeadTooLarge
+        self._count(len(name) + len(value) + len(b": \r\n"), refusal=431)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -138,10 +135,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """What uvicorn calls when the parser gives up, also because a callback of ours raised HeadTooLarge."""
         self._refuse(self._refusal)
 
-    def _count(self, size: int) -> None:
+    def _count(self, size: int, *, refusal: int) -> None:
         self._parsed += size
-        if self._parsed > self._limits.head_bytes:
-            self._refusal = 431
+        if self._parsed > self._limits.head_bytes or len(self.headers) >= self._limits.header_lines:
+            self._refusal = refusal
             raise HeadTooLarge
 
     def _expect(self) -> None:
