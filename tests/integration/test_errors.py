@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.api.errors import TITLES
 from app.core.errors import DomainError
 from app.main import create_app
-from tests.support.accounts import ME, USERS
+from tests.support.accounts import AUTH, ME, USERS
 from tests.support.answers import assert_problem
 from tests.support.application import client_of, make_settings
 
@@ -135,6 +135,39 @@ async def test_a_body_that_is_not_valid_is_a_422_that_says_where(
 
     assert location in [fault["loc"] for fault in body["errors"]]
     assert all(fault.keys() == {"loc", "code", "detail"} for fault in body["errors"])
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        (USERS, {f"unknown{n}": 0 for n in range(4000)}),
+        (USERS, {f"unknown{n}": 0 for n in range(15)}),
+        (USERS, {"n" * 60_000: 0}),
+        (f"{AUTH}/api-keys", {"name": "deploy", "scopes": [f"wrong{n}" for n in range(4000)]}),
+    ],
+    ids=["many unknown fields", "some unknown fields", "a long name", "many wrong scopes"],
+)
+async def test_the_answer_to_what_is_not_valid_is_small(
+    client: httpx2.AsyncClient, path: str, values: dict[str, object]
+) -> None:
+    response = await client.post(path, json=values)
+
+    body = assert_problem(response, 422, "validation_failed")
+    assert 1 <= len(body["errors"]) <= 20
+    assert len(response.content) < 4096
+
+
+async def test_more_faults_than_twenty_are_not_told(client: httpx2.AsyncClient) -> None:
+    values = {"email": 1, "name": 1, "is_active": "x", "password": 1} | {f"unknown{n}": 0 for n in range(19)}
+
+    response = await client.post(USERS, json=values)
+
+    assert len(assert_problem(response, 422, "validation_failed")["errors"]) == 20
+
+
+@pytest.mark.parametrize("query", ["x=" + "a" * 9000, "&".join(["limit=1"] * 101)], ids=["long", "many"])
+async def test_a_query_that_is_too_long_is_a_414(client: httpx2.AsyncClient, query: str) -> None:
+    assert_problem(await client.get(f"{USERS}?{query}"), 414, "uri_too_long")
 
 
 @pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "image/png"])

@@ -8,7 +8,7 @@ FACTORS = (1, 10, 100)
 # Each is repeated. A run of them is what regular expressions, normalisation, decoding or splitting are slow with.
 RUNS = {
     "letters": "a",
-    "combining marks": "\u0300",
+    "combining marks": "\u0300\u0316",  # of two classes, which normalisation sorts
     "two-letter capitals": "\u0130",
     "ligatures": "\ufdfa",
     "horses": "\U0001f40e",
@@ -49,19 +49,19 @@ def json_values(length: int) -> Iterator[tuple[str, str]]:
     yield "a long fraction", "0." + "9" * length
     yield "a long exponent", "1e" + "9" * length
     yield "a long list", "[" + ",".join(["0"] * (length // 2)) + "]"
-    yield "a list of texts", "[" + ",".join(f'"{n}"' for n in range(length // 8)) + "]"
+    yield "a list of texts", "[" + ",".join(f'"{n}"' for n in range(length // 9)) + "]"
     yield "a list of lists", "[" + ",".join(["[]"] * (length // 3)) + "]"
     yield "a list of objects", "[" + ",".join(["{}"] * (length // 3)) + "]"
     yield "many keys", json_object(length)
     yield "one key again", "{" + ",".join(['"a":0'] * (length // 6)) + "}"
-    yield "a long key", '{"' + "a" * length + '":0}'
+    yield "a long key", '{"' + "a" * (length - 6) + '":0}'
     yield "escapes", '"' + "\\u0300" * (length // 6) + '"'
     yield "halves of pairs", '"' + "\\ud800" * (length // 6) + '"'
 
 
 def json_object(length: int) -> str:
     """One with as many keys as fit."""
-    return "{" + ",".join(f'"{n}":0' for n in range(length // 10)) + "}"
+    return "{" + ",".join(f'"{n}":0' for n in range(length // 11)) + "}"
 
 
 MULTIPART = "multipart/form-data; boundary=x"
@@ -83,6 +83,7 @@ def forms(length: int) -> Iterator[tuple[str, str, str]]:
     yield "separators", URLENCODED, "&" * length
     yield "semicolons", URLENCODED, ";" * length
     yield "percents", URLENCODED, "username=" + "%cc%80" * (length // 6)
+    yield "marks", URLENCODED, "password=b&grant_type=password&username=" + "\u0300\u0316" * ((length - 40) // 4)
     yield "broken percents", URLENCODED, "username=" + "%" * length
 
 
