@@ -116,7 +116,9 @@ def target(template: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 response = http.client.HTTPResponse(client)
                 response.begin()
                 contract = json.loads(response.read())
-            yield Target(service, service.port, contract, ids, credential)
+            target = Target(service, service.port, contract, ids, credential)
+            assert ask(target.port, target.head("GET", PATH))[0] == 200  # it is let in
+            yield target
         runner.run(clone.__aexit__())
 
 

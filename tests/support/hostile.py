@@ -72,6 +72,13 @@ def forms(length: int) -> Iterator[tuple[str, str, str]]:
     """Names, media types and bodies of forms."""
     part = '--x\r\nContent-Disposition: form-data; name="{}"\r\n\r\n\r\n'
     yield "many parts", MULTIPART, "".join(part.format(n) for n in range(length // 60)) + "--x--\r\n"
+    fields = {
+        "grant_type": "password",
+        "password": "a",
+        "username": "\u0300" * (length // 5) + "\u0316" * (length // 5),
+    }
+    filled = "".join(part.format(name)[:-2] + value + "\r\n" for name, value in fields.items())
+    yield "marks to sort", MULTIPART, filled + "--x--\r\n"
     yield "many files", MULTIPART, part.format('a"; filename="b') * (length // 70) + "--x--\r\n"
     yield "a long name of a part", MULTIPART, part.format("a" * length) + "--x--\r\n"
     yield "headers of a part", MULTIPART, "--x\r\n" + "X: a\r\n" * (length // 6) + "\r\n"
@@ -83,7 +90,6 @@ def forms(length: int) -> Iterator[tuple[str, str, str]]:
     yield "separators", URLENCODED, "&" * length
     yield "semicolons", URLENCODED, ";" * length
     yield "percents", URLENCODED, "username=" + "%cc%80" * (length // 6)
-    yield "marks", URLENCODED, "password=b&grant_type=password&username=" + "\u0300\u0316" * ((length - 40) // 4)
     yield "broken percents", URLENCODED, "username=" + "%" * length
 
 
