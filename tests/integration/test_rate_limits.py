@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.api.deps import get_process_context, get_settings
+from app.api.deps import get_settings
 from app.core.errors import InvalidSettings
-from tests.support.accounts import AUTH, PASSWORD, USERS, configure, hashed
+from tests.support.accounts import AUTH, PASSWORD, USERS, hashed
 from tests.support.application import make_settings, running
 from tests.support.attempts import ATTEMPTS, LIMITS, STORAGES, attempt, client_at, is_limited, use_limits
 from tests.support.callers import ADMIN, Callers, Save
