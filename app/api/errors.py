@@ -43,7 +43,7 @@ _HTTP_ERRORS = {
     405: ("method_not_allowed", "This path doesn't support the method."),
     408: ("request_timeout", "The request took too long to arrive."),
     413: ("content_too_large", "The request body is too large."),
-    414: ("uri_too_long", "The query string is too long, or has too many parameters."),
+    414: ("uri_too_long", "The URL is too long, or has too many parameters."),
     415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
     431: ("request_header_fields_too_large", "The request's headers are too large, or too many."),
@@ -122,8 +122,9 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """Every method of the request's path. The framework names only those of the first route that has the path."""
     path = request.scope["path"]
-    routes = iter_route_contexts(request.app.routes)
-    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    # `/users/me` is no user's id, so what `/users/{user_id}` can do isn't said of it.
+    methods = {method for route in routes if route.path == routes[0].path for method in route.methods or ()}
     return methods | {"HEAD"} if "GET" in methods else methods
 
 

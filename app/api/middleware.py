@@ -10,13 +10,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import http_problem, internal_error
-from app.core.config import Settings
+from app.core.config import LARGEST_BODY, Settings
 from app.core.context import new_request_id, request_context
 from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
-LARGEST_BODY = 4 * 1024 * 1024
-"""Bytes. A route may allow a body up to this size; parsing more would keep other requests waiting."""
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
 LOGGED_PATH = 1000  # characters
 
@@ -62,18 +60,22 @@ class RequestLayer:
         method = "GET" if exchange.is_head else exchange.scope["method"]
         scope = dict(exchange.scope, method=method, path=_without_trailing_slash(exchange.scope["path"]))
         try:
-            await (self._refusal(headers, scope["query_string"]) or self._app)(scope, receive, exchange.send)
+            await (self._refusal(scope, headers) or self._app)(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
             access_log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, receive, exchange.send)
 
-    def _refusal(self, headers: Headers, query: bytes) -> Response | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The response to a request that is refused before routing; None when it may pass."""
         if _declared_length(headers) > LARGEST_BODY:
             return http_problem(413)
+        query = scope["query_string"]
         if len(query) > QUERY_BYTES or query.count(b"&") >= QUERY_PARAMETERS:
             return http_problem(414)
+        hosts = headers.getlist("host")
+        if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):  # RFC 9112, 3.2
+            return http_problem(400)
         if self._hosts and not _is_one_of(headers.get("host", ""), self._hosts):
             return http_problem(421)
         return None
@@ -93,11 +95,11 @@ class _Exchange:
         self._started = self._ended = perf_counter()
 
     async def send(self, message: Message) -> None:
-        """Answers HEAD like GET, without the body, and errors that the framework wrote as plain text with a problem."""
+        """Answers HEAD like GET, without the body. Replaces the framework's 413 in plain text by a problem."""
         if self._is_replaced:
             return
         if message["type"] == "http.response.start":
-            if _is_plain_error(message):
+            if _is_plain_refusal(message):
                 await http_problem(message["status"])(self.scope, _nothing, self.send)
                 self._is_replaced = True
                 return
@@ -137,9 +139,11 @@ def _declared_length(headers: Headers) -> int:
     return int(declared[:20]) if declared.isdecimal() else 0
 
 
-def _is_plain_error(start: Message) -> bool:
-    kind = Headers(raw=start.get("headers", [])).get("content-type", "")
-    return bool(start["status"] >= HTTPStatus.BAD_REQUEST and kind.startswith("text/plain"))
+def _is_plain_refusal(start: Message) -> bool:
+    """Whether it begins the answer of `max_body_size`, which no handler of errors sees."""
+    if start["status"] != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return False
+    return Headers(raw=start.get("headers", [])).get("content-type", "").startswith("text/plain")
 
 
 async def _nothing() -> Message:

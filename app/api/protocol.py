@@ -15,6 +15,8 @@ from app.api.middleware import SECURITY_HEADERS
 from app.core.config import Settings
 from app.core.context import new_request_id, request_context
 
+LINGERING = 2.0  # seconds
+
 access_log = structlog.get_logger("app.access")
 
 
@@ -58,47 +60,53 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parsed = 0
         """Bytes of its parts that the parser has handed over."""
         self._refusal = 400
+        self._is_refused = False
         self._timer: TimerHandle | None = None
+        """Runs while the client owes the rest of a head or of a body."""
         self._write_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._expect("head")
+        self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._timer, self._write_timer):
-            if timer:
-                timer.cancel()
+        self._forget_timer()
+        self._forget_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         if self._in_head:
-            if self._timer is None:
-                self._expect("head")
             # The parser gathers an unfinished header by itself, so what has arrived is counted too.
             self._received += len(data)
         super().data_received(data)
-        if self._in_head and self._received > self._limits.head_bytes and not self.transport.is_closing():
+        self._bound_the_rest()
+
+    def _bound_the_rest(self) -> None:
+        """Limits what the client may still send of an unfinished request, and how long it may take."""
+        if self._is_refused:
+            return
+        if self._in_head and self._received > self._limits.head_bytes:
             self._refuse(431)
+        elif self._timer is None and (self._received or not self._in_head):
+            self._expect()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._parsed = True, 0
+        self._parsed = 0
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
+        self._count(len(url), refusal=414)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + len(b": \r\n"))
-        if len(self.headers) >= self._limits.header_lines:
-            self._refusal = 431
-            raise HeadTooLarge
+        self._count(len(name) + len(value) + len(b": \r\n"), refusal=431)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._forget_timer()
         self._in_head, self._received = False, 0
-        self._expect("body")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -106,29 +114,36 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():  # it waits until the client has read the rest
+            self._expect_reading()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._expect_reading()
+
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_timer = self.loop.call_later(self._limits.write_timeout, self.transport.abort)
+        self._expect_reading()
 
     def resume_writing(self) -> None:
-        if self._write_timer:
-            self._write_timer.cancel()
+        self._forget_write_timer()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser gives up, also because a callback of ours raised HeadTooLarge."""
         self._refuse(self._refusal)
 
-    def _count(self, size: int) -> None:
+    def _count(self, size: int, *, refusal: int) -> None:
         self._parsed += size
-        if self._parsed > self._limits.head_bytes:
-            self._refusal = 431
+        if self._parsed > self._limits.head_bytes or len(self.headers) >= self._limits.header_lines:
+            self._refusal = refusal
             raise HeadTooLarge
 
-    def _expect(self, part: str) -> None:
-        """Starts the time that the client has for this part of its request."""
-        self._forget_timer()
-        seconds = self._limits.head_timeout if part == "head" else self._limits.body_timeout
+    def _expect(self) -> None:
+        """Starts the time that the client has for the rest of its head, or of its body."""
+        seconds = self._limits.head_timeout if self._in_head else self._limits.body_timeout
         self._timer = self.loop.call_later(seconds, self._time_out)
 
     def _forget_timer(self) -> None:
@@ -136,26 +151,46 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
         self._timer = None
 
+    def _expect_reading(self) -> None:
+        """Starts the time that the client has to read what waits for it. The system's buffer is full by then."""
+        self._forget_write_timer()
+        if self.transport.get_write_buffer_size():
+            self._write_timer = self.loop.call_later(self._limits.write_timeout, self.transport.abort)
+
+    def _forget_write_timer(self) -> None:
+        if self._write_timer:
+            self._write_timer.cancel()
+        self._write_timer = None
+
     def _time_out(self) -> None:
         self._timer = None
-        if self.transport.is_closing():
-            return
         if self._in_head and not self._received:  # a connection that was opened in advance and never used
             self.transport.close()
-        else:
+        elif not self.transport.is_closing():
             self._refuse(408)
 
     def _refuse(self, status: int) -> None:
-        """Answers with a problem, unless an answer is on its way already, and closes the connection."""
+        """Answers with a problem, unless the client would take it for the answer to another request, and hangs up.
+
+        What still arrives is dropped for a moment: to close a connection with unread bytes would reset it, and the
+        client might never see the answer.
+        """
+        self._is_refused = True
         self._forget_timer()
         cycle = self.cycle
         is_active = cycle is not None and not cycle.response_complete  # type: ignore[redundant-expr]  # at first it is None
-        if not is_active or not (self._in_head or cycle.response_started):
-            self.transport.write(self._problem(status))
         if is_active:  # the application stops waiting for the rest
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.close()
+        if is_active if self._in_head else self.pipeline or cycle.response_started:
+            self.transport.close()
+            self._expect_reading()
+            return
+        self.transport.write(self._problem(status))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(LINGERING, self.transport.abort)
 
     def _problem(self, status: int) -> bytes:
         request_id = new_request_id()

@@ -57,7 +57,8 @@ def serve(
         config = uvicorn.Config(
             "app.main:app",
             http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
-            timeout_keep_alive=round(settings.http_keep_alive),
+            ws="none",
+            timeout_keep_alive=settings.http_keep_alive,
             workers=workers,
             reload=reload,
             reload_dirs=["app"] if reload else None,

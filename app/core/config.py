@@ -34,6 +34,9 @@ ASYNC_DRIVERS = ("postgresql+asyncpg", "postgresql+psycopg")
 ENV_FILE = ".env"
 SECRET_LENGTH = 32
 
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes. No route allows a larger body: parsing it would keep other requests waiting."""
+
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 # At least 10 ms: PostgreSQL counts in milliseconds, and 0 would mean no timeout at all.
 BriefSeconds = Annotated[float, Field(ge=0.01, le=60)]
@@ -119,8 +122,8 @@ class Settings(BaseSettings):
     http_head_timeout: Seconds = 10.0
     http_body_timeout: Seconds = 30.0
     http_write_timeout: Seconds = 30.0
-    http_keep_alive: Seconds = 75.0
-    max_body_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**3)
+    http_keep_alive: int = Field(default=75, ge=1, le=3600)
+    max_body_bytes: int = Field(default=64 * 1024, ge=1024, le=LARGEST_BODY)
 
     @property
     def is_production(self) -> bool:

@@ -93,6 +93,23 @@ def _drop_traceback(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
     return event
 
 
+_OF_LINES = ("exception", "stack", "text")
+
+
+def _escape_controls(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """What a client sent must not move a terminal's cursor, or look like a line of its own."""
+    return {
+        key: "\n".join(map(_printable, value.split("\n"))) if key in _OF_LINES else _printable(value)
+        for key, value in event.items()
+    }
+
+
+def _printable(value: Any) -> Any:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in value)
+
+
 def _shared_chain(settings: Settings) -> list[Processor]:
     return [
         structlog.stdlib.add_log_level,
@@ -107,12 +124,14 @@ def _shared_chain(settings: Settings) -> list[Processor]:
 def configure_logging(settings: Settings) -> None:
     """Sends structlog's and the standard library's events through one chain to standard error."""
     shared = _shared_chain(settings)
-    renderer: Processor = (
-        structlog.processors.JSONRenderer() if settings.logs_as_json else structlog.dev.ConsoleRenderer(colors=False)
+    renderers: list[Processor] = (
+        [structlog.processors.JSONRenderer()]
+        if settings.logs_as_json
+        else [_escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), _drop_colours, *shared],
     }
     logging.config.dictConfig(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.api.errors import TITLES
 from app.core.errors import DomainError
 from app.main import create_app
-from tests.support.accounts import USERS
+from tests.support.accounts import AUTH, ME, USERS
 from tests.support.answers import assert_problem
 from tests.support.application import client_of, make_settings
 
@@ -27,7 +27,7 @@ def test_every_status_that_occurs_has_a_title_of_ours(shared_app: FastAPI) -> No
 
     assert documented.items() <= TITLES.items()
     assert {error.status for error in DomainError.__subclasses__()} <= TITLES.keys()
-    assert TITLES.keys() - documented.keys() == {405, 421}  # of no route in particular
+    assert TITLES.keys() - documented.keys() == {405, 408, 414, 421, 431}  # of no route in particular
 
 
 async def test_the_titles_are_the_same_in_every_version_of_python(
@@ -57,6 +57,13 @@ async def test_a_method_that_a_path_lacks_is_a_405_that_names_those_it_has(
 
     assert_problem(response, 405, "method_not_allowed")
     assert response.headers["Allow"] == "GET, HEAD, POST"
+
+
+async def test_a_405_names_no_methods_of_another_path_that_looks_alike(client: httpx2.AsyncClient) -> None:
+    response = await client.post(ME)
+
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 async def test_a_405_below_a_parameter_names_the_methods_too(client: httpx2.AsyncClient) -> None:
@@ -130,6 +137,39 @@ async def test_a_body_that_is_not_valid_is_a_422_that_says_where(
     assert all(fault.keys() == {"loc", "code", "detail"} for fault in body["errors"])
 
 
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        (USERS, {f"unknown{n}": 0 for n in range(4000)}),
+        (USERS, {f"unknown{n}": 0 for n in range(15)}),
+        (USERS, {"n" * 60_000: 0}),
+        (f"{AUTH}/api-keys", {"name": "deploy", "scopes": [f"wrong{n}" for n in range(4000)]}),
+    ],
+    ids=["many unknown fields", "some unknown fields", "a long name", "many wrong scopes"],
+)
+async def test_the_answer_to_what_is_not_valid_is_small(
+    client: httpx2.AsyncClient, path: str, values: dict[str, object]
+) -> None:
+    response = await client.post(path, json=values)
+
+    body = assert_problem(response, 422, "validation_failed")
+    assert 1 <= len(body["errors"]) <= 20
+    assert len(response.content) < 4096
+
+
+async def test_more_faults_than_twenty_are_not_told(client: httpx2.AsyncClient) -> None:
+    values = {"email": 1, "name": 1, "is_active": "x", "password": 1} | {f"unknown{n}": 0 for n in range(19)}
+
+    response = await client.post(USERS, json=values)
+
+    assert len(assert_problem(response, 422, "validation_failed")["errors"]) == 20
+
+
+@pytest.mark.parametrize("query", ["x=" + "a" * 9000, "&".join(["limit=1"] * 101)], ids=["long", "many"])
+async def test_a_query_that_is_too_long_is_a_414(client: httpx2.AsyncClient, query: str) -> None:
+    assert_problem(await client.get(f"{USERS}?{query}"), 414, "uri_too_long")
+
+
 @pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "image/png"])
 async def test_json_that_is_not_called_json_is_a_415_that_says_how(
     client: httpx2.AsyncClient, content_type: str | None
@@ -152,8 +192,8 @@ async def test_json_may_be_called_by_any_of_its_names(client: httpx2.AsyncClient
 @pytest.mark.parametrize(
     "content",
     [
-        b"[" * 100_000,
-        b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+        b"[" * 60_000,
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
         b'{"name": ' + b"9" * 10_000 + b"}",
         b'{"name": "\xff\xfe"}',
     ],

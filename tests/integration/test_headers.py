@@ -93,7 +93,6 @@ async def test_an_allowed_host_is_answered(host: str) -> None:
     "host",
     [
         "",
-        None,
         "example.com",
         "evil.api.example.com",
         "api.example.com.evil.test",
@@ -107,14 +106,23 @@ async def test_an_allowed_host_is_answered(host: str) -> None:
         "192.0.2.10",
     ],
 )
-async def test_another_host_is_misdirected(host: str | None) -> None:
+async def test_another_host_is_misdirected(host: str) -> None:
     app = offline(allowed_hosts=HOSTS)
-    headers = [] if host is None else [(b"host", host.encode())]
-    status, answered, body = await raw(app, "GET", "/openapi.json", headers)
+    status, answered, body = await raw(app, "GET", "/openapi.json", [(b"host", host.encode())])
 
     assert status == 421
     assert answered["content-type"] == "application/problem+json"
     assert json.loads(body)["code"] == "misdirected_request"
+    assert SECURITY.items() <= answered.items()
+
+
+@pytest.mark.parametrize("hosts", [[], ["api.example.com"] * 2, ["api.example.com", "evil.test"]], ids=str)
+@pytest.mark.parametrize("allowed", ["", HOSTS])
+async def test_a_request_without_a_host_or_with_two_is_a_400(hosts: list[str], allowed: str) -> None:
+    headers = [(b"host", host.encode()) for host in hosts]
+    status, answered, body = await raw(offline(allowed_hosts=allowed), "GET", "/openapi.json", headers)
+
+    assert (status, json.loads(body)["code"]) == (400, "bad_request")
     assert SECURITY.items() <= answered.items()
 
 

@@ -20,9 +20,12 @@ pytestmark = (
 )  # what is refused before it reaches much code: the tracer would take more time than they do
 
 
+HOST = (b"host", b"postern.test")
+
+
 async def test_a_body_that_says_it_is_too_large_isnt_read() -> None:
     app = offline(max_body_bytes=1024)
-    status, answered, body = await raw(app, "POST", USERS, [(b"content-length", b"1025")], b"")
+    status, answered, body = await raw(app, "POST", USERS, [HOST, (b"content-length", b"1025")], b"")
 
     assert (status, json.loads(body)["code"]) == (413, "content_too_large")
     assert SECURITY.items() <= answered.items()
@@ -42,7 +45,7 @@ async def test_a_body_that_grows_too_large_is_cut_off(
     app = offline(max_body_bytes=1024, database_url="postgresql+asyncpg://x/x")
     app.dependency_overrides[get_db] = lambda: None
     app.state.database = type("Nothing", (), {"reader": None, "transaction": None})()
-    headers = [kind, *([(b"content-length", declared)] if declared else [(b"transfer-encoding", b"chunked")])]
+    headers = [HOST, kind, *([(b"content-length", declared)] if declared else [(b"transfer-encoding", b"chunked")])]
 
     status, answered, body = await raw(app, "POST", path, headers, START.get(kind, b""), *[b" " * 100] * 11)
 
@@ -99,7 +102,7 @@ async def test_a_strange_value_in_any_field_is_never_our_fault(
             assert response.status_code < 500, f"{route} {field}"
 
 
-@pytest.mark.parametrize("value", ["%00", "a%00b", "%ff%00", "9" * 10_000, "-" + "f" * 9999])
+@pytest.mark.parametrize("value", ["%00", "a%00b", "%ff%00", "9" * 8000, "-" + "f" * 8000])
 @pytest.mark.parametrize("route", lists(), ids=str)
 async def test_a_strange_parameter_of_a_list_is_the_clients_fault(
     world: World, visitor: httpx2.AsyncClient, route: Route, value: str

@@ -115,7 +115,7 @@ async def test_that_nothing_is_there_is_documented(
 
 
 UNREADABLE: dict[int, dict[str, Any]] = {
-    400: {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
+    400: {"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}},
     413: {"content": b" " * 9_000_000},
     415: {"content": b"{}"},
     422: {"json": {"unknown": "field"}},

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from time import process_time
 from typing import Any
 
 import pytest
@@ -149,6 +150,46 @@ def test_people_get_lines_instead_of_json(capsys: pytest.CaptureFixture[str]) ->
     assert "request_id=0123456789" in err
 
 
+@pytest.mark.parametrize("path", ["/\x1b[2J\x1b[31m", "/a\nevent=admitted", "/a\rb", "/\u202ecod", "/\x9b31m", "/\x7f"])
+def test_what_people_read_has_no_control_characters_of_clients(capsys: pytest.CaptureFixture[str], path: str) -> None:
+    configure_logging(make_settings(log_format="console"))
+    structlog.get_logger("app").info("request", path=path)
+    logging.getLogger("somebody.else").warning("no such path: %s", path)
+    err = capsys.readouterr().err
+    configure_logging(make_settings())
+
+    assert err.count("\n") == 2
+    assert err.replace("\n", "").isprintable()
+
+
+def test_what_people_read_keeps_the_lines_of_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(make_settings(log_format="console"))
+    try:
+        raise RuntimeError("\x1b[2J")
+    except RuntimeError:
+        structlog.get_logger("app").exception("it_failed")
+    err = capsys.readouterr().err
+    configure_logging(make_settings())
+
+    assert len(err.splitlines()) > 3
+    assert "\x1b" not in err
+
+
+LONG = 200_000
+RUNS = ["a", "a.", "%40", "@", "a@", "a@b.", "a://", "eyJ", "eyJa.", "Bearer ", " ", "-", "\u0300"]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_masking_takes_linear_time(run: str) -> None:
+    """Processor time, which other load on the machine doesn't change: quadratic masking took minutes for this."""
+    text = run * (LONG // len(run))
+
+    before = process_time()
+    masked(path=text)
+
+    assert process_time() - before < 2
+
+
 async def call(layer: RequestLayer, method: str = "GET") -> list[Any]:
     """What the layer sends for one request."""
     sent: list[Any] = []
@@ -159,7 +200,8 @@ async def call(layer: RequestLayer, method: str = "GET") -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await layer({"type": "http", "method": method, "path": "/", "headers": []}, receive, send)
+    scope = {"type": "http", "http_version": "1.1", "method": method, "path": "/", "query_string": b""}
+    await layer({**scope, "headers": [(b"host", b"postern.test")]}, receive, send)
     return sent
 
 

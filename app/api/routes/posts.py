@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from app.api.deps import Reads, Writes
 from app.api.errors import problems
 from app.api.identity import reading, writing
-from app.api.middleware import LARGEST_BODY
+from app.core.config import LARGEST_BODY
 from app.core.errors import (
     AuthorUnknown,
     EmailUnverified,
