@@ -34,7 +34,7 @@ async def test_changed_fields_are_told_with_both_values_and_personal_ones_masked
     unchanged = await visitor.patch(path, json={"name": "Grace", "is_active": False}, headers=headers)
 
     told, *ended = await events_of(changed)
-    assert {row.action for row in ended} == {"auth_session.updated"}
+    assert {row.action for row in ended} == {"auth_session.updated", "api_key.updated"}
     assert told.changes == {"name": ["***", "***"], "is_active": [True, False]}
     assert (told.entity_id, told.actor_id) == (world.owner.id, world.admin.id)
     assert await events_of(unchanged) == []

@@ -71,7 +71,7 @@ async def test_a_password_of_8_to_128_characters_is_taken_and_signs_in(
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("password", ["", "7 chars", "日本語の合言葉", "🐎" * 7, "x y" * 43, "🐎" * 129, "a" * 10_000])
+@pytest.mark.parametrize("password", ["", "7 chars", "日本語の合言葉", "🐎" * 7, "x y" * 43, "🐎" * 129, "a" * 50_000])
 async def test_a_shorter_or_longer_password_is_a_422_that_does_not_quote_it(
     visitor: httpx2.AsyncClient, box: Mailbox, ada: User, way: Way, password: str
 ) -> None:

@@ -77,7 +77,8 @@ async def live_an_account(client: httpx2.AsyncClient, box: Box) -> set[str]:
     tokens = remember(await sign_in("canary password 1"), "access_token", "refresh_token")
     again = await post(f"{AUTH}/refresh", refresh_token=tokens["refresh_token"])
     bearer = header(remember(again, "access_token", "refresh_token")["access_token"])
-    key = remember(await post(f"{AUTH}/api-keys", bearer, name="k", scopes=["users:read"]), "key")
+    new = {"name": "k", "scopes": ["users:read"], "current_password": "canary password 1"}
+    key = remember(await post(f"{AUTH}/api-keys", bearer, **new), "key")
     me = remember(await client.get(f"{USERS}/me", headers=header(key["key"])))
     fresh = {"email": "canary2@example.com", "current_password": "canary password 1"}
     change = await client.patch(f"{USERS}/{me['id']}", json=fresh, headers=bearer)

@@ -241,7 +241,7 @@ async def test_no_token_password_or_key_is_stored_as_it_is(
     live_visitor: httpx2.AsyncClient, live_tokens: Tokens, live_url: URL
 ) -> None:
     successor = await refreshed(live_visitor, live_tokens)
-    new_key = {"name": "deploy script", "scopes": ["users:read"]}
+    new_key = {"name": "deploy script", "scopes": ["users:read"], "current_password": PASSWORD}
     key = await live_visitor.post(f"{AUTH}/api-keys", json=new_key, headers=header(successor["access_token"]))
     secrets = [PASSWORD, key.json()["key"]]
     secrets += [pair[kind] for pair in (live_tokens, successor) for kind in ("access_token", "refresh_token")]
