@@ -81,7 +81,7 @@ def test_every_rule_that_squawk_applies_to_the_corpus_is_used_or_left_out() -> N
 @pytest.mark.parametrize("rule", [rule for rule, recipe in RECIPES.items() if recipe.code])
 def test_a_recipe_raises_no_alarm(rule: str, linted: LintedRevisions) -> None:
     """Pasted as it stands: assignments at the top of the file, each part in a revision of its own."""
-    names = linted.paste(RECIPES[rule].code)
+    names = linted.paste(RECIPES[rule].example_code)
     # The recipe for exceptions is an example that needs something to except.
     assert {*linted.violated(*names)} <= {"exception-unused"}
 

@@ -1,5 +1,6 @@
 """The code that a statement executes: DO blocks, and the bodies of functions that it calls."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ WRAPPING = ("PrepareStmt", "ExplainStmt", "CopyStmt")
 # PL/pgSQL's mode of parsing a text as a whole statement; the other modes are for expressions and assignments.
 STATEMENT = 0
 DYNAMIC = "dynquery"
+LOOPS = {f"PLpgSQL_stmt_{kind}" for kind in ("loop", "while", "fori", "fors", "forc", "foreach_a", "dynfors")}
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,38 @@ def _as_statement(expression: dict[str, Any]) -> str:
     if expression["parseMode"] == STATEMENT:
         return text
     return f"SELECT {text.partition(':=')[2] or text}"
+
+
+def loops_over_changes(statement: Statement, schema: KnownSchema) -> bool:
+    """Whether a block or a function that the statement executes changes data in a loop that doesn't commit."""
+    for body in executed_bodies(statement, schema):
+        try:
+            loops = list(_loops(postgast.parse_plpgsql(body.definition.text)))
+        except postgast.PgQueryError:
+            continue
+        if any(_changes_data(loop) and "PLpgSQL_stmt_commit" not in json.dumps(loop) for loop in loops):
+            return True
+    return False
+
+
+def _loops(tree: Any) -> Iterator[Any]:
+    """The loops of a PL/pgSQL tree that aren't inside of another."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _loops(item)
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            if key in LOOPS:
+                yield value.get("body", [])
+            else:
+                yield from _loops(value)
+
+
+def _changes_data(loop: Any) -> bool:
+    for query, is_dynamic in _queries(loop):
+        try:
+            if not is_dynamic and any(type(node).__name__ in DATA_CHANGES for _, node in split_statements(query)):
+                return True
+        except Unreadable:
+            continue
+    return False
