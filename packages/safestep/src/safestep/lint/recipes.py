@@ -39,7 +39,7 @@ class Recipe:
     def code_for(self, names: Mapping[str, str]) -> str:
         """The code with these names; what isn't known is left open, and doesn't run before somebody fills it in."""
         template = Template(self.code.strip())
-        return template.substitute({name: f"<{name}>" for name in template.get_identifiers()} | names)
+        return template.substitute({name: f"<{name}>" for name in template.get_identifiers()} | dict(names))
 
     @property
     def example_code(self) -> str:

@@ -164,4 +164,5 @@ def expression_text(node: Any) -> str:
         limit_option=LimitOption.LIMIT_OPTION_DEFAULT,
     )
     tree = ParseResult(stmts=[RawStmt(stmt=Node(select_stmt=query))])
-    return postgast.deparse(tree).removeprefix("SELECT ")
+    text: str = postgast.deparse(tree)
+    return text.removeprefix("SELECT ")

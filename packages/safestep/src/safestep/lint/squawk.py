@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import postgast
 from alembic.util import CommandError
-from postgast.pg_query_pb2 import ObjectType
+from postgast.pg_query_pb2 import CreateStmt, Node, ObjectType, ParseResult, RawStmt
 
 from safestep.lint.column_types import keeps_rows, only_changes_type, retyped_columns
 from safestep.lint.known_schema import KnownTable
@@ -35,10 +36,23 @@ def violations(revision: LintedRevision) -> Iterator[tuple[LintedStatement, str,
             own_commit = statement if statement.line is not None else own_commit
             blamed = own_commit or statement
         of_line += [blamed] * (statement.text.count("\n") + 1)
-    for finding in _run(";\n".join(statement.text for statement in revision.run) + ";\n"):
+    for finding in _run(";\n".join(map(_text_for_squawk, revision.run)) + ";\n"):
         statement = of_line[min(finding["line"], len(of_line) - 1)]
         if statement.line is not None and not _is_false_positive(finding["rule_name"], statement):
             yield statement, finding["rule_name"], finding["message"]
+
+
+def _text_for_squawk(statement: LintedStatement) -> str:
+    """As many lines as the statement has. To squawk a table that IF NOT EXISTS may have found is a new one, so it
+    gets to see another name.
+    """
+    if statement.kind != "CreateStmt" or not statement.node.if_not_exists:
+        return statement.text
+    node = CreateStmt()
+    node.CopyFrom(statement.node)
+    node.relation.relname = "another"
+    text: str = postgast.deparse(ParseResult(stmts=[RawStmt(stmt=Node(create_stmt=node))]))
+    return text + "\n" * statement.text.count("\n")
 
 
 def _run(sql: str) -> list[dict[str, Any]]:

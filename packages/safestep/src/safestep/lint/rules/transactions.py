@@ -18,7 +18,6 @@ REFUSED = {
     "VacuumStmt": "VACUUM",
     "CreatedbStmt": "CREATE DATABASE",
     "DropdbStmt": "DROP DATABASE",
-    "AlterSystemStmt": "ALTER SYSTEM",
     "CreateTableSpaceStmt": "CREATE TABLESPACE",
     "DropTableSpaceStmt": "DROP TABLESPACE",
 }
@@ -86,15 +85,14 @@ def safe_step_after_change(revision: LintedRevision) -> Iterator[Violation]:
 @rule("several-tables-locked")
 def several_tables_locked(revision: LintedRevision) -> Iterator[Violation]:
     first: dict[int, str] = {}
-    for statement in of_kind(revision, "AlterTableStmt", "RenameStmt", "DropStmt", "TruncateStmt"):
-        if statement.transaction is None:
-            continue
-        for table in statement.blocked_tables:
+    for statement in of_kind(revision, "AlterTableStmt"):
+        table = relation_name(statement.node.relation)
+        if statement.transaction is not None and table in statement.blocked_tables:
             other = first.setdefault(statement.transaction, table)
             if other != table:
                 yield (
                     statement,
-                    f"The transaction has locked {names([other])} already; a request may hold {names([table])}.",
+                    f"It waits for {names([table])} while {names([other])} is locked; a request may hold one.",
                 )
                 return
 
