@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from asyncpg.exceptions import InvalidCachedStatementError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.core.errors import DatabaseTimeout, DatabaseUnavailable, DomainError, StateConflict, WriteConflict
+
+CHANGED_RESULT = "cached plan must not change result type"
 
 # By the beginning of the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BY_STATE: tuple[tuple[type[DomainError], tuple[str, ...]], ...] = (
@@ -45,13 +48,25 @@ def _meaning(error: Exception) -> type[DomainError] | None:
     if not isinstance(error, DBAPIError):
         return DatabaseTimeout
     state = sqlstate(error)
-    if error.connection_invalidated or state is None:  # psycopg gives no state for a server that isn't there
+    if (
+        error.connection_invalidated or is_stale_plan(error) or state is None
+    ):  # psycopg gives no state for a server that isn't there
         return DatabaseUnavailable
     return next((meaning for meaning, states in _BY_STATE if state.startswith(states)), None)
 
 
 def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
+
+
+def is_stale_plan(error: DBAPIError) -> bool:
+    """Whether a statement that the connection had prepared is older than a change of the table that it reads.
+
+    PostgreSQL refuses it when a column of its result has another type now. asyncpg has an error of its own for that;
+    the state of PostgreSQL's, 0A000, stands for other things as well, so its text has to tell.
+    """
+    cause = getattr(error.orig, "__cause__", None)
+    return isinstance(cause, InvalidCachedStatementError) or CHANGED_RESULT in str(error.orig)
 
 
 def _violated_constraint(error: DBAPIError) -> str | None:

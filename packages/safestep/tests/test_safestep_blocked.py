@@ -181,3 +181,13 @@ async def test_a_long_wait_says_for_whom(revisions: Revisions, url: URL, monkeyp
 def test_whoever_blocks_is_described(row: dict[str, Any], words: str) -> None:
     unknown = dict.fromkeys(["application_name", "state", "backend_type", "age"])
     assert lock._describe(SimpleNamespace(**unknown | row)) == words
+
+
+async def test_a_session_with_many_locks_is_named_once(revisions: Revisions, url: URL) -> None:
+    revisions.add("column", ADD_COLUMN)
+    said: list[str] = []
+    async with open_transaction(url, "LOCK posts, users, events, co_authorships, counters") as blocker:
+        upgrading = asyncio.create_task(upgrade(revisions, url, said=said, attempts=1000))
+        await spoken(said, "attempt 1 of 1000")
+    await upgrading
+    assert said[0].count(f"pid {blocker} ") == 1

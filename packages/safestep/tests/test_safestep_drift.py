@@ -200,3 +200,15 @@ def test_the_order_in_which_a_table_was_set_up_is_no_difference(database: URL, o
         ask(url, "ALTER TABLE stray ALTER a SET STORAGE MAIN, ALTER b SET STORAGE MAIN")
 
     assert dumped(database) == dumped(other)
+
+
+@pytest.mark.parametrize(
+    "stray", ["CREATE INDEX stray ON users (name)", "CREATE UNIQUE INDEX stray ON users (email) WHERE is_active"]
+)
+def test_an_index_too_many_is_all_that_is_told(stray: str, database: URL, other: URL) -> None:
+    """Foreign keys to its table rest on another one."""
+    ask(database, stray)
+    assert difference(dumped(other), dumped(database)) == ["DROP INDEX public.stray;"]
+    assert [sql.partition(" stray ")[0] for sql in difference(dumped(database), dumped(other))] == [
+        stray.partition(" stray ")[0]
+    ]

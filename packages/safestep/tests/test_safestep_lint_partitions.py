@@ -120,7 +120,7 @@ async def test_postgresql_reads_no_row_of_a_partition_that_is_attached_by_the_re
     template: URL, linted: LintedRevisions
 ) -> None:
     tables = [sql for sql in linted.sql("tables") if "visits" in sql]
-    (name,) = linted.paste(recipes()["attach-partition-scans"].code)
+    (name,) = linted.paste(recipes()["attach-partition-scans"].example_code)
     async with Clone(template) as url:
         assert IMPLIED in await notices(url, *tables, *linted.sql(name))
 

@@ -15,7 +15,7 @@ from safestep.lint.render import render
 from safestep.lint.rules import RULES
 from safestep.lint.tools import squawk_program
 from safestep.migrations import commands
-from safestep_support.linting import CORPUS_PROJECT, LintedRevisions
+from safestep_support.linting import CORPUS_PROJECT, SET_LOCK_TIMEOUT, LintedRevisions
 
 RECIPES = recipes()
 # Found while a revision is read or its exceptions and the baseline are applied, rather than in its statements.
@@ -25,11 +25,13 @@ BESIDE_STATEMENTS = {
     "baseline-without-reason",
     "exception-unused",
     "exception-without-reason",
+    "hidden-branch",
     "needs-connection",
     "offline-branch",
     "several-statements",
     "syntax-error",
     "unreadable-revision",
+    "untyped-table",
 }
 
 
@@ -81,7 +83,7 @@ def test_every_rule_that_squawk_applies_to_the_corpus_is_used_or_left_out() -> N
 @pytest.mark.parametrize("rule", [rule for rule, recipe in RECIPES.items() if recipe.code])
 def test_a_recipe_raises_no_alarm(rule: str, linted: LintedRevisions) -> None:
     """Pasted as it stands: assignments at the top of the file, each part in a revision of its own."""
-    names = linted.paste(RECIPES[rule].code)
+    names = linted.paste(RECIPES[rule].example_code)
     # The recipe for exceptions is an example that needs something to except.
     assert {*linted.violated(*names)} <= {"exception-unused"}
 
@@ -94,3 +96,31 @@ def test_recipes_are_for_any_project() -> None:
     """A command has other names in other projects, so the texts call it by its last word alone."""
     texts = [f"{recipe.operation} {recipe.lock} {recipe.blocks} {recipe.instead}" for recipe in RECIPES.values()]
     assert not [text for text in texts if re.search(r"`\w+ (db )?(upgrade|baseline|lint)", text)]
+
+
+OWN = {
+    "ALTER TABLE tags ALTER COLUMN name SET NOT NULL": 'safestep.set_not_null_safely("tags", "name")',
+    "CREATE INDEX ix_tags_name ON tags (name)": 'safestep.add_index_concurrently("ix_tags_name", "tags", ["name"])',
+    "ALTER TABLE tags ADD CONSTRAINT ck CHECK (name <> '')": """
+safestep.add_check_not_valid("ck", "tags", "name <> ''")
+safestep.validate_constraint("ck", "tags")""".strip(),
+    "UPDATE tags SET name = '\"' WHERE name IS NULL": """
+safestep.batched_backfill("tags", {"name": "'\\"'"}, where="name IS NULL")""".strip(),
+    "ALTER TABLE tags ADD CHECK (name <> '')": """
+safestep.add_check_not_valid("<constraint>", "tags", "name <> ''")
+safestep.validate_constraint("<constraint>", "tags")""".strip(),
+}
+
+
+@pytest.mark.parametrize("sql", OWN)
+def test_a_recipe_names_what_the_revision_names(sql: str, linted: LintedRevisions) -> None:
+    linted.write(SET_LOCK_TIMEOUT + f"op.execute({sql!r})")
+    (finding,) = linted.lint().findings
+    assert finding.recipe == OWN[sql]
+    assert json.loads(linted.lint().for_machines())["findings"][0]["recipe"] == OWN[sql]
+
+
+def test_a_name_that_the_revision_does_not_give_is_left_open(linted: LintedRevisions) -> None:
+    """Whoever pastes it unread gets an error, and doesn't change the table of an example."""
+    examples = {name for recipe in RECIPES.values() for name in ("posts", "users") if f'"{name}"' in recipe.code}
+    assert examples == set()

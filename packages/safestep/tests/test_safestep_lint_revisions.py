@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from safestep_support.linting import LOCK_TIMEOUT, SET_LOCK_TIMEOUT, LintedRevisions
+from safestep_support.linting import LOCK_TIMEOUT, OUTSIDE_OF_TRANSACTION, SET_LOCK_TIMEOUT, LintedRevisions
+from safestep_support.revisions import executing
 
 
 def test_names_follow_a_rename(linted: LintedRevisions) -> None:
@@ -16,8 +17,9 @@ def test_names_follow_a_rename(linted: LintedRevisions) -> None:
 def test_a_merge_knows_the_tables_of_both_branches(linted: LintedRevisions) -> None:
     linted.write("op.execute('CREATE TABLE a (x varchar(10))')", name="left")
     linted.write("op.execute('CREATE TABLE b (y varchar(10))')", name="right")
-    widen = "op.alter_column('a', 'x', type_=sa.String(20))\nop.alter_column('b', 'y', type_=sa.String(20))"
-    linted.write(SET_LOCK_TIMEOUT + widen, after=("left", "right"))
+    widen = "op.execute('ALTER TABLE {} ALTER COLUMN {} TYPE varchar(20)')"
+    body = [executing("SET lock_timeout = '2s'"), widen.format("a", "x"), widen.format("b", "y")]
+    linted.write(OUTSIDE_OF_TRANSACTION + "\n".join(f"    {line}" for line in body), after=("left", "right"))
     assert linted.lint().findings == []
 
 

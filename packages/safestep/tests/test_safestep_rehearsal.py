@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safestep.connections import execute
 from safestep.rehearsal.activity import ROLE
+from safestep.rehearsal.leftovers import clear
 from safestep.rehearsal.scratch import scratch_database
 from safestep.rehearsal.server_log import ServerLog, prepare
 from safestep.scratch import ScratchDatabase
@@ -177,3 +179,25 @@ def test_interrupted_at_any_moment_it_leaves_nothing_behind(
 
     process.communicate(timeout=60)
     assert process.returncode not in (0, 1, 2)
+
+
+def test_killed_it_leaves_what_the_next_one_clears_away(
+    notes: Notes, scratch_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.commit()
+    notes.add("language", LANGUAGE, "SELECT pg_sleep(60)")
+    process = start(notes, scratch_folder, *LENIENT)
+    assert process.stderr
+    for line in process.stderr:
+        if "migrating" in line:
+            break
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch_folder))
+    clear(notes.root)
+    assert [*scratch_folder.glob("safestep-rehearsal-*")], "a rehearsal that is under way is left alone"
+
+    process.kill()
+    process.communicate(timeout=60)
+    clear(notes.root)
+
+    assert not [*scratch_folder.glob("safestep-rehearsal-*")]
+    assert len(notes.git("worktree", "list").splitlines()) == 1

@@ -1,6 +1,7 @@
 """What a report makes of what was measured: percentiles, periods, stalls, tables for a terminal, plots."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -151,3 +152,13 @@ def test_a_plot_of_another_kind_is_refused_before_the_work() -> None:
     must_be_drawable(None)
     with pytest.raises(RehearsalError, match=r"\.svg"):
         must_be_drawable(Path("out.gif"))
+
+
+def test_an_error_of_the_sql_is_told_instead_of_the_link_behind_it() -> None:
+    error = 'sqlalchemy.exc.DataError: (DataError) invalid input syntax for type integer: "ada"'
+    output = f"Traceback:\n{error}\n[SQL: SELECT 1]\n(Background on this error at: https://sqlalche.me/e/21/9h9h)"
+    leg = leg_report([request(25)], exit_code=1, output=output)
+    shown = 'sqlalchemy.exc.DataError: (DataError) invalid input syntax for type integer: "…"'
+    assert leg.failure == shown
+    known = StatementReport("SELECT 1", 1.0, 1.5, [], [], "division by zero")
+    assert replace(leg, statements=[known]).failure == "division by zero"

@@ -79,3 +79,40 @@ def test_a_wait_is_put_down_to_the_strongest_lock_that_is_held() -> None:
     )
 
     assert [statement.longest_wait for statement in found] == [0.1, 0.9]
+
+
+def test_a_later_statement_on_a_table_shows_the_lock_too() -> None:
+    held = [(7, "AccessExclusiveLock")]
+    lines = [
+        entry(1, 100.0, "duration: 0.1 ms  statement: BEGIN;"),
+        changing(1, 101.0, held, [7]),
+        entry(1, 101.0, "duration: 10.0 ms  statement: ALTER TABLE posts ADD x int"),
+        changing(1, 102.0, held, [7]),
+        entry(1, 102.0, "duration: 10.0 ms  statement: ALTER TABLE posts ADD y int"),
+        changing(1, 103.0, held, []),
+        entry(1, 103.0, "duration: 10.0 ms  statement: CREATE TABLE tags ()"),
+    ]
+
+    _, first, second, other = read(lines, {7: TableFile("posts", 70)}, offset=0)
+
+    assert first.locks == second.locks == {"posts": "AccessExclusiveLock"}
+    assert other.locks == {}
+
+
+def changing(pid: int, at: float, locks: list[tuple[int, str]], changed: list[int]) -> str:
+    noted = {"locks": locks, "files": {}, "indexed": None, "changed": changed}
+    return entry(pid, at, f"safestep-rehearsal {json.dumps(noted)}")
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "shown"),
+    [
+        ("22P02", 'invalid input syntax for type integer: "ada"', 'invalid input syntax for type integer: "…"'),
+        ("42P01", 'relation "tags" does not exist', 'relation "tags" does not exist'),
+        ("P0001", "ada@example.com is odd", "an exception that the SQL raises (P0001)"),
+    ],
+)
+def test_an_error_is_shown_without_values(state: str, message: str, shown: str) -> None:
+    line = entry(1, 100.0, message, error_severity="ERROR", statement="SELECT 1", state_code=state)
+    (failed,) = read([line], {}, offset=0)
+    assert failed.fault == shown

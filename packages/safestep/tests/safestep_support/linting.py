@@ -38,7 +38,7 @@ class LintedRevisions(Revisions):
     def paste(self, recipe: str) -> list[str]:
         """Writes a revision for each part of a recipe, with its assignments at the top; returns the revisions' ids."""
         names: list[str] = []
-        for number, part in enumerate(re.split(r"^# .*revision.*\n", recipe, flags=re.MULTILINE)):
+        for number, part in enumerate(re.split(r"^# .*revision.*\n", f"{recipe}\n", flags=re.MULTILINE)):
             assignments = re.findall(r"^\w+ = .*\n", part, flags=re.MULTILINE)
             calls = re.sub(r"^\w+ = .*\n", "", part, flags=re.MULTILINE)
             name = f"step_{number}"

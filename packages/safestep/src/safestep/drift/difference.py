@@ -1,5 +1,6 @@
 """The SQL that turns one database schema into another."""
 
+import re
 from collections.abc import Iterator
 
 from safestep.drift.schema import DatabaseSchema, ObjectKey
@@ -10,6 +11,11 @@ _ROUTINES = ("FUNCTION", "PROCEDURE")
 _QUERIES = ("VIEW", "MATERIALIZED VIEW", "STATISTICS")
 # DROP TABLE doesn't drop them, or would fail because of them.
 _OUTLIVES = ("FK CONSTRAINT", "DEFAULT", "SEQUENCE OWNED BY")
+_REFERRED = re.compile(r" REFERENCES (?P<table>.+?)\((?P<columns>.+?)\)")
+# A unique index with a condition or an expression is no key that a foreign one can refer to.
+_KEY = re.compile(
+    r"(?:PRIMARY KEY|UNIQUE|CREATE UNIQUE INDEX .+? USING \w+)(?: NULLS NOT DISTINCT)? \((?P<columns>.+?)\)"
+)
 
 
 def difference(wanted: DatabaseSchema, found: DatabaseSchema) -> list[str]:
@@ -46,9 +52,13 @@ class _SchemaObject:
         """Others refer to it, so it is created before them and dropped after them."""
 
     def depends_on(self, other: "_SchemaObject") -> bool:
-        """Whether it can't stay when that is dropped: a part of a view, or a foreign key to a unique one."""
-        is_reference = self.kind == "FK CONSTRAINT" and other.kind in ("CONSTRAINT", "INDEX")
-        return self.table == other.name or (is_reference and f" REFERENCES {other.table}(" in self.statement)
+        """Whether it can't stay when that is dropped: a part of a view, or a foreign key to the columns of a key."""
+        if self.kind != "FK CONSTRAINT" or other.kind not in ("CONSTRAINT", "INDEX"):
+            return self.table == other.name
+        referred, key = _REFERRED.search(self.statement), _KEY.search(other.statement)
+        if not (referred and key) or referred["table"] != other.table:
+            return False
+        return {*referred["columns"].split(", ")} == {*key["columns"].split(", ")}
 
     @property
     def drop(self) -> str:

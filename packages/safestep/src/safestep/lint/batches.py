@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
-from postgast.pg_query_pb2 import A_Expr_Kind, SetOperation, SubLinkType
+from postgast.pg_query_pb2 import A_Expr_Kind, DeleteStmt, SetOperation, SubLinkType
 from postgast.walk import unwrap_node
 
 from safestep.lint.known_schema import KnownSchema
-from safestep.lint.sql import DATA_CHANGES, conjuncts, constant_text, find_nodes, relation_name, without_casts
+from safestep.lint.sql import (
+    DATA_CHANGES,
+    conjuncts,
+    constant_text,
+    expression_text,
+    find_nodes,
+    relation_name,
+    without_casts,
+)
 
 EQUALITIES = (A_Expr_Kind.AEXPR_OP, A_Expr_Kind.AEXPR_IN, A_Expr_Kind.AEXPR_OP_ANY)
 LARGEST_BATCH = 100_000
@@ -30,8 +38,27 @@ class BatchAnalysis:
             return not change.HasField("select_stmt") or self._returns_few_rows(unwrap_node(change.select_stmt))
         condition = change.join_condition if type(change).__name__ == "MergeStmt" else change.where_clause
         compared = {column for part in conjuncts(condition) for column in self._compared_columns(change, part)}
-        keys = self._schema.table(relation_name(change.relation)).keys
-        return any(key <= compared for key in [*keys, *ASSUMED_KEYS])
+        table = self._schema.table(relation_name(change.relation))
+        by_expression = any(
+            self._compares(part, set(table.unique_expressions.values())) for part in conjuncts(condition)
+        )
+        return by_expression or any(key <= compared for key in [*table.keys, *ASSUMED_KEYS])
+
+    def reads_few_rows(self, query: Any) -> bool:
+        """Whether a SELECT has a LIMIT that counts, or finds its rows by a key: it isn't sorted, locked or counted."""
+        if query.HasField("limit_count"):
+            return self._returns_few_rows(query)
+        if len(query.from_clause) != 1 or not query.from_clause[0].HasField("range_var"):
+            return False
+        return self.is_batch(DeleteStmt(relation=query.from_clause[0].range_var, where_clause=query.where_clause))
+
+    def _compares(self, condition: Any, expressions: set[str]) -> bool:
+        """Whether the condition compares one of these unique expressions with few values."""
+        equality = condition.a_expr
+        if equality.kind not in EQUALITIES or not equality.name or not _is_equality(equality.name):
+            return False
+        few = not any(find_nodes(equality.rexpr, "ColumnRef", "SubLink"))
+        return few and expression_text(equality.lexpr) in expressions
 
     def _compared_columns(self, change: Any, condition: Any) -> set[str]:
         """The columns of the changed table that the condition compares with few values."""

@@ -1,5 +1,6 @@
 """The code that a statement executes: DO blocks, and the bodies of functions that it calls."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,6 +18,7 @@ WRAPPING = ("PrepareStmt", "ExplainStmt", "CopyStmt")
 # PL/pgSQL's mode of parsing a text as a whole statement; the other modes are for expressions and assignments.
 STATEMENT = 0
 DYNAMIC = "dynquery"
+LOOPS = {f"PLpgSQL_stmt_{kind}" for kind in ("loop", "while", "fori", "fors", "forc", "foreach_a", "dynfors")}
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,37 @@ class CodeBody:
         Raises Unreadable, also for a language other than SQL and PL/pgSQL.
         """
         node = self.definition.node
-        is_block = self.definition.kind == "DoStmt"
-        options = {part.def_elem.defname: part.def_elem.arg for part in (node.args if is_block else node.options)}
-        language = options["language"].string.sval.lower() if "language" in options else "plpgsql"
-        if not is_block and node.HasField("sql_body"):
+        if self._is_atomic:
             return [(self.name, part) for part in find_nodes(node.sql_body, *DATA_CHANGES, "SelectStmt")]
-        if language == "sql":
-            return [*split_statements(options["as"].list.items[0].string.sval)]
-        if language != "plpgsql":
-            raise Unreadable(f"it is written in {language}")
+        if self._language == "sql":
+            return [*split_statements(self._options["as"].list.items[0].string.sval)]
+        if self._language != "plpgsql":
+            raise Unreadable(f"it is written in {self._language}")
         return _plpgsql_statements(self.definition.text)
+
+    def tree(self) -> Any:
+        """What PL/pgSQL's parser makes of it; nothing for code in another language, on which that parser crashes."""
+        if self._is_atomic or self._language != "plpgsql":
+            return []
+        try:
+            return postgast.parse_plpgsql(self.definition.text)
+        except postgast.PgQueryError:
+            return []
+
+    @property
+    def _is_atomic(self) -> bool:
+        return self.definition.kind != "DoStmt" and bool(self.definition.node.HasField("sql_body"))
+
+    @property
+    def _language(self) -> str:
+        options = self._options
+        return options["language"].string.sval.lower() if "language" in options else "plpgsql"
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        node = self.definition.node
+        parts = node.args if self.definition.kind == "DoStmt" else node.options
+        return {part.def_elem.defname: part.def_elem.arg for part in parts}
 
 
 def executed_bodies(statement: Statement, schema: KnownSchema) -> list[CodeBody]:
@@ -107,3 +130,32 @@ def _as_statement(expression: dict[str, Any]) -> str:
     if expression["parseMode"] == STATEMENT:
         return text
     return f"SELECT {text.partition(':=')[2] or text}"
+
+
+def loops_over_changes(statement: Statement, schema: KnownSchema) -> bool:
+    """Whether a block or a function that the statement executes changes data in a loop that doesn't commit."""
+    loops = [loop for body in executed_bodies(statement, schema) for loop in _loops(body.tree())]
+    return any(_changes_data(loop) and "PLpgSQL_stmt_commit" not in json.dumps(loop) for loop in loops)
+
+
+def _loops(tree: Any) -> Iterator[Any]:
+    """The loops of a PL/pgSQL tree that aren't inside of another."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _loops(item)
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            if key in LOOPS:
+                yield value.get("body", [])
+            else:
+                yield from _loops(value)
+
+
+def _changes_data(loop: Any) -> bool:
+    for query, is_dynamic in _queries(loop):
+        try:
+            if not is_dynamic and any(type(node).__name__ in DATA_CHANGES for _, node in split_statements(query)):
+                return True
+        except Unreadable:
+            continue
+    return False

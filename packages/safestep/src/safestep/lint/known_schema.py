@@ -13,6 +13,7 @@ from safestep.lint.sql import (
     alter_commands,
     column_names,
     conjuncts,
+    expression_text,
     find_nodes,
     not_null_column,
     qualified_name,
@@ -44,10 +45,17 @@ class KnownTable:
     """Each index's columns, in order."""
     unique: set[str] = field(default_factory=set)
     """The indexes that are unique."""
+    conditional: dict[str, set[str]] = field(default_factory=dict)
+    """Indexes with an expression or a condition, and the columns that they name."""
+    unique_expressions: dict[str, str] = field(default_factory=dict)
+    """Unique indexes of one expression, as text."""
     checks: dict[str, KnownCheck] = field(default_factory=dict)
     not_null: set[str] = field(default_factory=set)
     partition_key: set[str] = field(default_factory=set)
     """Empty when the table isn't partitioned, and when the key is an expression or isn't known."""
+    is_partitioned: bool = False
+    default_partition: str | None = None
+    has_policy: bool = False
     virtual: set[str] = field(default_factory=set)
     """Generated columns that aren't stored."""
 
@@ -98,7 +106,8 @@ class KnownSchema:
     def table_of_index(self, index: str) -> str | None:
         """The table that an index belongs to, if known."""
         name = index.rpartition(".")[2]
-        return next((table for table, known in self.tables.items() if name in known.indexes), None)
+        indexed = self.tables.items()
+        return next((table for table, known in indexed if name in {*known.indexes, *known.conditional}), None)
 
     def has_index_on(self, table: str, columns: Iterable[str]) -> bool:
         """Whether an index starts with these columns, in any order."""
@@ -114,19 +123,24 @@ class KnownSchema:
                 for what, command, definition in alter_commands(node):
                     self._alter(self._copied(relation_name(node.relation)), what, command, definition)
             case "IndexStmt":
-                if index_columns := _index_columns(node):
-                    table = self._copied(relation_name(node.relation))
-                    table.indexes[node.idxname] = index_columns
-                    table.unique = table.unique - {node.idxname} | ({node.idxname} if node.unique else set())
+                _add_index(self._copied(relation_name(node.relation)), node)
             case "DropStmt":
                 self._drop(node)
             case "RenameStmt":
                 self._rename(node)
             case "CreateFunctionStmt":
                 self.functions[qualified_name(node.funcname)] = statement
+            case "CreatePolicyStmt":
+                self._copied(relation_name(node.table)).has_policy = True
 
     def _create(self, node: Any) -> None:
-        table = self.tables[relation_name(node.relation)] = KnownTable()
+        name = relation_name(node.relation)
+        if node.if_not_exists and name in self.tables:
+            return
+        for part in node.inh_relations:
+            if node.HasField("partbound") and node.partbound.is_default:
+                self._copied(relation_name(part.range_var)).default_partition = name
+        table = self.tables[name] = KnownTable(is_partitioned=node.HasField("partspec"))
         for element in node.table_elts:
             if element.HasField("column_def"):
                 _add_column(table, element.column_def)
@@ -153,13 +167,18 @@ class KnownSchema:
             case "DropConstraint":
                 table.checks.pop(command.name, None)
                 table.indexes.pop(command.name, None)
+            case "AttachPartition" | "DetachPartition":
+                _note_partition(table, what, definition)
 
     def _drop(self, node: Any) -> None:
         for name in dropped_names(node, ObjectType.OBJECT_TABLE):
             self.tables.pop(name, None)
         for name in dropped_names(node, ObjectType.OBJECT_INDEX):
             if owner := self.table_of_index(name):
-                del self._copied(owner).indexes[name.rpartition(".")[2]]
+                table, index = self._copied(owner), name.rpartition(".")[2]
+                table.indexes.pop(index, None)
+                table.conditional.pop(index, None)
+                table.unique_expressions.pop(index, None)
 
     def _rename(self, node: Any) -> None:
         if node.rename_type == ObjectType.OBJECT_TABLE:
@@ -213,6 +232,27 @@ def _add_constraint(table: KnownTable, constraint: Any, column: str | None = Non
         table.virtual |= {*columns}
     if constraint.contype in NEVER_NULL and not constraint.skip_validation:
         table.not_null |= {*table.indexes.get(constraint.indexname, columns)}
+
+
+def _note_partition(table: KnownTable, what: str, definition: Any) -> None:
+    name = relation_name(definition.name)
+    if what == "AttachPartition" and definition.bound.is_default:
+        table.default_partition = name
+    elif what == "DetachPartition" and table.default_partition == name:
+        table.default_partition = None
+
+
+def _add_index(table: KnownTable, node: Any) -> None:
+    name = node.idxname or f"unnamed {len(table.indexes) + len(table.conditional)}"
+    if columns := _index_columns(node):
+        table.indexes[name] = columns
+        table.unique = table.unique - {name} | ({name} if node.unique else set())
+    expressions = [part.index_elem.expr for part in node.index_params if part.index_elem.HasField("expr")]
+    if node.HasField("where_clause") or expressions:
+        named = {part.index_elem.name for part in node.index_params} - {""}
+        table.conditional[name] = named.union(*map(column_names, [*expressions, node.where_clause]))
+    if node.unique and len(node.index_params) == len(expressions) == 1 and not node.HasField("where_clause"):
+        table.unique_expressions[name] = expression_text(expressions[0])
 
 
 def _index_columns(node: Any) -> tuple[str, ...]:

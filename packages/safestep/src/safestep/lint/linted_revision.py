@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from postgast.pg_query_pb2 import ObjectType
 
 from safestep.lint.executed_code import inner_statements
 from safestep.lint.known_schema import KnownSchema
@@ -53,8 +54,7 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
     new_tables, timeout = frozenset[str](), LockTimeout()
     for written in statements:
         for statement in [written, *inner_statements(written, before)]:
-            if statement.kind in TABLE_CREATIONS:
-                new_tables |= {relation_name(_created_relation(statement.node))}
+            new_tables = _new_tables_after(statement, new_tables)
             linted = LintedStatement(
                 **vars(statement), before=before, new_tables=new_tables, has_lock_timeout=timeout.is_set
             )
@@ -65,5 +65,13 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
     return LintedRevision(run, own, before)
 
 
-def _created_relation(node: Any) -> Any:
-    return node.into.rel if type(node).__name__ == "CreateTableAsStmt" else node.relation
+def _new_tables_after(statement: Statement, new_tables: frozenset[str]) -> frozenset[str]:
+    """A table that IF NOT EXISTS may have found counts as one in use; a new one stays new under another name."""
+    node = statement.node
+    if statement.kind == "RenameStmt" and node.rename_type == ObjectType.OBJECT_TABLE:
+        old = relation_name(node.relation)
+        renamed = f"{node.relation.schemaname or 'public'}.{node.newname}"
+        return new_tables | {renamed} if old in new_tables else new_tables - {renamed}
+    if statement.kind not in TABLE_CREATIONS or node.if_not_exists:
+        return new_tables
+    return new_tables | {relation_name(node.into.rel if statement.kind == "CreateTableAsStmt" else node.relation)}

@@ -13,6 +13,7 @@ from safestep.lint.baseline import Baseline
 from safestep.lint.exceptions import claim_of, without_exceptions
 from safestep.lint.known_schema import KnownSchema
 from safestep.lint.linted_revision import LintedRevision, LintedStatement, follow
+from safestep.lint.own_names import own_names
 from safestep.lint.recipes import Recipe, recipe
 from safestep.lint.render import RenderedRevision, render
 from safestep.lint.report import LintFinding, LintReport, RuleException
@@ -71,7 +72,8 @@ def _findings_by_script(
 def _findings(script: Script, rendered: RenderedRevision, revision: LintedRevision) -> Iterator[LintFinding]:
     file = display_path(script.path)
     for problem in rendered.problems:
-        yield LintFinding(file, problem.line, problem.rule, problem.message, revision=script.revision)
+        code = recipe(problem.rule).code_for({})
+        yield LintFinding(file, problem.line, problem.rule, problem.message, revision=script.revision, recipe=code)
     violations = [(statement, name, message) for name, rule in RULES.items() for statement, message in rule(revision)]
     violations += squawk.violations(revision)
     kept = [found for found in violations if _applies(recipe(found[1]), script, found[0])]
@@ -79,7 +81,8 @@ def _findings(script: Script, rendered: RenderedRevision, revision: LintedRevisi
     for statement, rule, message in kept:
         if (id(statement), rule) not in replaced:
             sql = _shortened(statement.text)
-            yield LintFinding(file, statement.line or 1, rule, message, sql, revision=script.revision)
+            code = recipe(rule).code_for(own_names(statement))
+            yield LintFinding(file, statement.line or 1, rule, message, sql, revision=script.revision, recipe=code)
 
 
 def _applies(rule: Recipe, script: Script, statement: LintedStatement) -> bool:

@@ -5,7 +5,8 @@ from typing import Any
 from postgast.pg_query_pb2 import ConstrType
 
 from safestep.lint.known_schema import KnownSchema, constraints_of
-from safestep.lint.sql import alter_commands, find_nodes, qualified_name, type_of
+from safestep.lint.sql import alter_commands, qualified_name, type_of
+from safestep.lint.volatility import is_volatile
 
 SERIAL_TYPES = {"smallserial", "serial2", "serial", "serial4", "bigserial", "serial8"}
 VIRTUAL = "v"
@@ -19,18 +20,6 @@ BUILT_IN_TYPES = {
 }
 # Base types of extensions: only a domain has constraints.
 EXTENSION_TYPES = {"citext", "geography", "geometry", "halfvec", "hstore", "ltree", "vector"}
-# Functions of PostgreSQL's own that aren't volatile: a default of them is computed once for all rows.
-NON_VOLATILE = {
-    *("abs", "array_fill", "btrim", "ceil", "ceiling", "char_length", "concat", "concat_ws", "current_database"),
-    *("current_setting", "date_bin", "date_part", "date_trunc", "decode", "encode", "extract", "floor", "format"),
-    *("initcap", "json_build_array", "json_build_object", "jsonb_build_array", "jsonb_build_object", "jsonb_object"),
-    *("length", "lower", "lpad", "ltrim", "make_date", "make_interval", "make_time", "make_timestamp"),
-    *("make_timestamptz", "md5", "mod", "now", "power", "quote_literal", "repeat", "replace", "reverse", "round"),
-    *("rpad", "rtrim", "sha256", "sign", "split_part", "sqrt", "statement_timestamp", "string_to_array", "substr"),
-    *("substring", "timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp"),
-    *("to_tsvector", "transaction_timestamp", "translate", "trunc", "upper"),
-    *("daterange", "int4range", "int8range", "numrange", "tsrange", "tstzrange"),
-}
 
 
 def added_columns(node: Any) -> list[Any]:
@@ -48,12 +37,16 @@ def rewrite_reason(column: Any, schema: KnownSchema) -> str | None:
     name = type_of(column)[0]
     if name in SERIAL_TYPES:
         return f"{name} takes a number from a sequence for every row."
-    has_constraint = schema.types.has_constraint.get(qualified_name(column.type_name.names))
+    full_name = qualified_name(column.type_name.names)
+    has_default = any(part.contype == ConstrType.CONSTR_DEFAULT for part in constraints_of(column))
+    if full_name in schema.types.volatile_default and not (has_default or column.type_name.array_bounds):
+        return f"{name} is a domain with a volatile default, which is computed for every row."
+    has_constraint = schema.types.has_constraint.get(full_name)
     if column.type_name.array_bounds or name in BUILT_IN_TYPES | EXTENSION_TYPES or has_constraint is False:
         return None
     if has_constraint:
         return f"{name} is a domain with a constraint, which is checked for every row as it is rewritten."
-    if any(part.contype == ConstrType.CONSTR_DEFAULT for part in constraints_of(column)):
+    if has_default:
         return f"No revision defines {name}: as a domain with a constraint, it has the default written into every row."
     return None
 
@@ -63,11 +56,6 @@ def _adds_without_rewrite(constraint: Any) -> bool:
         case ConstrType.CONSTR_GENERATED:
             return bool(constraint.generated_kind == VIRTUAL)
         case ConstrType.CONSTR_DEFAULT:
-            return all(map(_is_non_volatile_call, find_nodes(constraint.raw_expr, "FuncCall")))
+            return not is_volatile(constraint.raw_expr)
         case kind:
             return bool(kind != ConstrType.CONSTR_IDENTITY)
-
-
-def _is_non_volatile_call(call: Any) -> bool:
-    names = [part.string.sval for part in call.funcname]
-    return names[-1] in NON_VOLATILE and names[:-1] in ([], ["pg_catalog"])

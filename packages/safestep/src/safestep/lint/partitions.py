@@ -5,7 +5,7 @@ from typing import Any
 from postgast.pg_query_pb2 import A_Expr_Kind
 
 from safestep.lint.known_schema import KnownTable
-from safestep.lint.sql import column_names, constant_text, without_casts
+from safestep.lint.sql import column_names, constant_text, not_null_column, without_casts
 
 LIST = "l"
 RANGE = "r"
@@ -28,6 +28,16 @@ def scan_reason(table: KnownTable, parent: KnownTable, bound: Any) -> str | None
         return None if _implies_bound(table.proven_conditions, min(key), bound) else "no valid check has its bounds"
     columns = [check.columns for check in table.checks.values() if check.valid]
     return None if any(known and known >= key for known in columns) else "no valid check names its key"
+
+
+def excludes(default: KnownTable, parent: KnownTable) -> bool:
+    """Whether a valid check of the default partition may prove that no row of it belongs into a new one.
+
+    Not whether it does, which depends on the bounds: any check of the key, other than that it isn't null.
+    """
+    key = parent.partition_key
+    conditions = [part for part in default.proven_conditions if not not_null_column(part)]
+    return bool(key) and any(column_names(part) >= key for part in conditions)
 
 
 def _is_plain_list(bound: Any) -> bool:

@@ -1,9 +1,11 @@
 """What is known of every rule, as data: `cookbook/*.toml`, one file a topic."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from string import Template
 
 FOLDER = Path(__file__).with_name("cookbook")
 
@@ -22,7 +24,9 @@ class Recipe:
     instead: str
     """The safe way in a sentence."""
     code: str = ""
-    """The safe way as lines to paste into a revision."""
+    """The safe way as lines to paste into a revision, with `$table` and the like for the revision's own names."""
+    example: Mapping[str, str] = field(default_factory=dict)
+    """Names to show the code with, where no revision gives any."""
     on_new_tables: bool = False
     """It applies to tables that the revision itself creates as well."""
     fine_in_contract: bool = False
@@ -31,6 +35,15 @@ class Recipe:
     """It is about lost data, which is fine in a revision with `destructive = True`: that has to be confirmed."""
     replaces: tuple[str, ...] = ()
     """Rules that find the same thing in the same statement, and say less about it."""
+
+    def code_for(self, names: Mapping[str, str]) -> str:
+        """The code with these names; what isn't known is left open, and doesn't run before somebody fills it in."""
+        template = Template(self.code.strip())
+        return template.substitute({name: f"<{name}>" for name in template.get_identifiers()} | dict(names))
+
+    @property
+    def example_code(self) -> str:
+        return self.code_for(self.example)
 
 
 @cache

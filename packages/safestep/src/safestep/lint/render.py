@@ -1,6 +1,7 @@
 """The SQL of one revision alone, as `alembic upgrade --sql` writes it, with the line behind each statement."""
 
 import io
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import CompileError, SQLAlchemyError
 
-from safestep.lint.offline_checks import offline_checks
+from safestep.lint.branches import branches
 from safestep.lint.scripts import BROKEN_REVISION, line_of
 from safestep.lint.sql import Statement, Unreadable, begins_transaction, ends_transaction, split_statements
 
@@ -30,6 +31,9 @@ OFFLINE_ERRORS = (
     TypeError,
     ValueError,
 )
+# What SQLAlchemy says of a `sa.table()` whose columns aren't listed, or have no types.
+WITHOUT_TYPE = "with datatype NULL"
+UNLISTED = re.compile("Unconsumed column names: (.+)")
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class RenderProblem:
     """Why lint can't see what a revision, or a part of it, does."""
 
     rule: str
-    line: int
     message: str
+    line: int
 
 
 @dataclass(frozen=True)
@@ -88,15 +92,25 @@ def render(config: Config, directory: ScriptDirectory, script: Script) -> Render
     """
     recorder = OutputRecorder(script.path)
     config.output_buffer = recorder
-    message = "What it does when its SQL isn't only printed can't be known before it runs."
-    problems = [RenderProblem("offline-branch", line, message) for line in offline_checks(script.path)]
+    problems = [RenderProblem(found.rule, found.message, found.line) for found in branches(script.path)]
     try:
         _run(config, directory, script)
     except (*BROKEN_REVISION, *OFFLINE_ERRORS) as error:
-        rule = "unreadable-revision" if isinstance(error, BROKEN_REVISION) else "needs-connection"
-        problems.append(RenderProblem(rule, line_of(error, script.path), f"{type(error).__name__}: {error}"))
+        problems.append(RenderProblem(*_explained(error), line=line_of(error, script.path)))
     statements, unreadable = _statements(recorder)
     return RenderedRevision(statements, problems + unreadable)
+
+
+def _explained(error: BaseException) -> tuple[str, str]:
+    """The rule, and what is wrong."""
+    if isinstance(error, BROKEN_REVISION):
+        return "unreadable-revision", f"{type(error).__name__}: {error}"
+    if isinstance(error, CompileError):
+        if WITHOUT_TYPE in str(error):
+            return "untyped-table", "A column without a type is given a value, which can't be written without one."
+        if missing := UNLISTED.search(str(error)):
+            return "untyped-table", f"The `sa.table()` that it changes doesn't list {missing[1]}."
+    return "needs-connection", f"{type(error).__name__}: {error}"
 
 
 def _run(config: Config, directory: ScriptDirectory, script: Script) -> None:
@@ -124,11 +138,11 @@ def _statements(recorder: OutputRecorder) -> tuple[list[Statement], list[RenderP
         try:
             parts = split_statements(chunk.text)
         except Unreadable as error:
-            problems.append(RenderProblem("syntax-error", chunk.line or 1, f"{error}: {chunk.text.strip()}"))
+            problems.append(RenderProblem("syntax-error", f"{error}: {chunk.text.strip()}", chunk.line or 1))
             continue
         if len(parts) > 1 and chunk.line:
             what = "The driver prepares what it is given, and PostgreSQL prepares one statement at a time."
-            problems.append(RenderProblem("several-statements", chunk.line, what))
+            problems.append(RenderProblem("several-statements", what, chunk.line))
         for part, node in parts:
             if begins_transaction(node):
                 transactions, inside = transactions + 1, True

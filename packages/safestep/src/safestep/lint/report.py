@@ -24,6 +24,8 @@ class LintFinding:
     """Its id; empty when the finding isn't about a revision that could be loaded."""
     sealed: bool = False
     """Whether the revision is sealed, so that it can't be changed any more."""
+    recipe: str = field(default="", compare=False)
+    """The safe way as lines to paste, with the revision's own names."""
 
 
 @dataclass(frozen=True, order=True)
@@ -84,7 +86,7 @@ class LintReport:
 
 def _advice(finding: LintFinding) -> dict[str, str]:
     known = recipe(finding.rule)
-    return {"lock": known.lock, "blocks": known.blocks, "instead": known.instead, "recipe": known.code.strip()}
+    return {"lock": known.lock, "blocks": known.blocks, "instead": known.instead}
 
 
 def _described(finding: LintFinding) -> str:
@@ -98,8 +100,8 @@ def _details(finding: LintFinding) -> Iterator[str]:
     yield _paragraph(finding.message)
     yield _paragraph(f"Lock: {known.lock}. Blocks: {known.blocks}.")
     yield _paragraph(f"Instead: {known.instead}")
-    if known.code:
-        yield indent(known.code.strip(), " " * 8)
+    if finding.recipe:
+        yield indent(finding.recipe, " " * 8)
 
 
 def _paragraph(text: str) -> str:

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import postgast
-from postgast.pg_query_pb2 import AlterTableType, BoolExprType, NullTestType, Token, TransactionStmtKind
+from postgast.pg_query_pb2 import (
+    AlterTableType,
+    BoolExprType,
+    LimitOption,
+    Node,
+    NullTestType,
+    ParseResult,
+    RawStmt,
+    ResTarget,
+    SelectStmt,
+    SetOperation,
+    Token,
+    TransactionStmtKind,
+)
 from postgast.walk import unwrap_node, walk
 
 DATA_CHANGES = ("UpdateStmt", "DeleteStmt", "InsertStmt", "MergeStmt")
@@ -141,3 +154,15 @@ def not_null_column(condition: Any) -> str | None:
 def column_names(node: Any) -> set[str]:
     """The columns that an expression names."""
     return {reference.fields[-1].string.sval for reference in find_nodes(node, "ColumnRef")}
+
+
+def expression_text(node: Any) -> str:
+    """The expression in PostgreSQL's own spelling, so that two of them can be compared."""
+    query = SelectStmt(
+        target_list=[Node(res_target=ResTarget(val=node))],
+        op=SetOperation.SETOP_NONE,
+        limit_option=LimitOption.LIMIT_OPTION_DEFAULT,
+    )
+    tree = ParseResult(stmts=[RawStmt(stmt=Node(select_stmt=query))])
+    text: str = postgast.deparse(tree)
+    return text.removeprefix("SELECT ")

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import postgast
 from alembic.util import CommandError
-from postgast.pg_query_pb2 import ObjectType
+from postgast.pg_query_pb2 import CreateStmt, Node, ObjectType, ParseResult, RawStmt
 
+from safestep.lint.column_types import keeps_rows, only_changes_type, retyped_columns
 from safestep.lint.known_schema import KnownTable
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.new_columns import added_columns, adds_without_rewrite
@@ -16,7 +18,8 @@ from safestep.lint.sql import alter_commands, relation_name, type_of
 from safestep.lint.tools import squawk_program
 
 CONFIG = Path(__file__).with_name("squawk.toml")
-UNBOUNDED_TEXT = {"text", "varchar"}
+# No code names an index or a constraint, and an index's rename takes a lock that lets reads and writes pass.
+NAMED_BY_NOBODY = (ObjectType.OBJECT_INDEX, ObjectType.OBJECT_TABCONSTRAINT, ObjectType.OBJECT_DOMCONSTRAINT)
 
 
 def violations(revision: LintedRevision) -> Iterator[tuple[LintedStatement, str, str]]:
@@ -33,10 +36,23 @@ def violations(revision: LintedRevision) -> Iterator[tuple[LintedStatement, str,
             own_commit = statement if statement.line is not None else own_commit
             blamed = own_commit or statement
         of_line += [blamed] * (statement.text.count("\n") + 1)
-    for finding in _run(";\n".join(statement.text for statement in revision.run) + ";\n"):
+    for finding in _run(";\n".join(map(_text_for_squawk, revision.run)) + ";\n"):
         statement = of_line[min(finding["line"], len(of_line) - 1)]
         if statement.line is not None and not _is_false_positive(finding["rule_name"], statement):
             yield statement, finding["rule_name"], finding["message"]
+
+
+def _text_for_squawk(statement: LintedStatement) -> str:
+    """As many lines as the statement has. To squawk a table that IF NOT EXISTS may have found is a new one, so it
+    gets to see another name.
+    """
+    if statement.kind != "CreateStmt" or not statement.node.if_not_exists:
+        return statement.text
+    node = CreateStmt()
+    node.CopyFrom(statement.node)
+    node.relation.relname = "another"
+    text: str = postgast.deparse(ParseResult(stmts=[RawStmt(stmt=Node(create_stmt=node))]))
+    return text + "\n" * statement.text.count("\n")
 
 
 def _run(sql: str) -> list[dict[str, Any]]:
@@ -53,37 +69,33 @@ def _run(sql: str) -> list[dict[str, Any]]:
 
 def _is_false_positive(rule: str, statement: LintedStatement) -> bool:
     """Whether the statement is safe because of tables and revisions that squawk doesn't see."""
+    node, is_false = statement.node, False
     match rule:
         case "syntax-error":
-            return True  # squawk has a parser of its own, and PostgreSQL's has accepted the statement
+            is_false = True  # squawk has a parser of its own, and PostgreSQL's has accepted the statement
         case "adding-field-with-default":
-            return all(map(adds_without_rewrite, added_columns(statement.node)))
+            is_false = all(map(adds_without_rewrite, added_columns(node)))
         case "changing-column-type":
-            return all(_only_widens(statement, command, part) for _, command, part in alter_commands(statement.node))
+            is_false = all(_keeps_rows(statement, name, part) for name, part in retyped_columns(node))
         case "adding-not-nullable-field":
-            columns = {command.name for what, command, _ in alter_commands(statement.node) if what == "SetNotNull"}
-            return columns <= _table(statement).never_null
-        case "renaming-object":
-            # No code names an index, and its rename takes a lock that lets reads and writes pass.
-            # An enum's value is renamed by a statement of another kind.
-            is_rename = statement.kind == "RenameStmt"
-            return is_rename and bool(statement.node.rename_type == ObjectType.OBJECT_INDEX)
-    return False
+            columns = {command.name for what, command, _ in alter_commands(node) if what == "SetNotNull"}
+            is_false = columns <= _table(statement).never_null
+        case "renaming-object" if statement.kind == "RenameStmt":
+            # Another kind of statement renames an enum's value, which code names.
+            is_false = node.rename_type in NAMED_BY_NOBODY
+        case "require-concurrent-index-creation":
+            # ON ONLY a partitioned table makes an entry in the catalog, and builds nothing.
+            is_false = not node.relation.inh and _table(statement).is_partitioned
+    return is_false
 
 
-def _only_widens(statement: LintedStatement, command: Any, definition: Any) -> bool:
-    """Whether a varchar(n) becomes a longer one or text, which rewrites nothing.
-
-    Not when the column has a check, since every row is read to validate it again, and not when the collation
-    changes, since the column's indexes are rebuilt.
-    """
+def _keeps_rows(statement: LintedStatement, column: str, definition: Any) -> bool:
+    """Not when the column has a check, since every row is read to validate it again."""
     table = _table(statement)
-    old, new = table.columns.get(command.name), type_of(definition)
-    is_plain = not (definition.HasField("raw_default") or definition.HasField("coll_clause"))
-    if old is None or old[0] != "varchar" or new[0] not in UNBOUNDED_TEXT or not is_plain:
-        return False
-    has_check = any(command.name in check.columns for check in table.checks.values())
-    return not has_check and (not new[1] or (bool(old[1]) and old[1] <= new[1]))
+    has_check = any(column in check.columns for check in table.checks.values())
+    return (
+        keeps_rows(table.columns.get(column), type_of(definition)) and only_changes_type(definition) and not has_check
+    )
 
 
 def _table(statement: LintedStatement) -> KnownTable:

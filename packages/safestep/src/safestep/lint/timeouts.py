@@ -1,4 +1,4 @@
-"""What statements do to lock_timeout."""
+"""What statements do to timeouts, and to other settings."""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from postgast.pg_query_pb2 import VariableSetKind
 from safestep.lint.sql import Statement, constant_text, ends_transaction, find_nodes
 
 NAME = "lock_timeout"
+STATEMENT_TIMEOUT = "statement_timeout"
 LONGEST = 60_000
 """The longest timeout that passes, in milliseconds: as long may requests queue behind a migration."""
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60_000.0, "h": 3_600_000.0, "d": 86_400_000.0}
@@ -19,7 +20,7 @@ ARGUMENTS = ("setting_name", "new_value", "is_local")
 
 @dataclass(frozen=True)
 class TimeoutSetting:
-    """One change of lock_timeout."""
+    """One change of a setting, of lock_timeout in most cases."""
 
     value: Any | None
     """The constant or expression; None when it is reset to its default, which may be no timeout."""
@@ -29,6 +30,10 @@ class TimeoutSetting:
     @property
     def bounds_waiting(self) -> bool:
         return self.value is not None and (self._is_unknown or _milliseconds(self.value) != 0)
+
+    @property
+    def is_off(self) -> bool:
+        return self.value is not None and not self._is_unknown and _milliseconds(self.value) == 0
 
     @property
     def objection(self) -> str | None:
@@ -69,36 +74,36 @@ class LockTimeout:
                 self.local = setting.bounds_waiting
 
 
-def session_settings(statement: Statement) -> list[TimeoutSetting]:
+def session_settings(statement: Statement, name: str = NAME) -> list[TimeoutSetting]:
     """The statement's changes of its own session, in order."""
     node = statement.node
     if statement.kind == "VariableSetStmt":
         is_reset = node.kind == VariableSetKind.VAR_RESET_ALL
-        return [TimeoutSetting(None, local=False)] if is_reset else list(_by_set(node))
-    return [made for call in find_nodes(node, "FuncCall") for made in _by_function(call)]
+        return [TimeoutSetting(None, local=False)] if is_reset else list(_by_set(node, name))
+    return [made for call in find_nodes(node, "FuncCall") for made in _by_function(call, name)]
 
 
-def stored_settings(statement: Statement) -> list[TimeoutSetting]:
+def stored_settings(statement: Statement, name: str = NAME) -> list[TimeoutSetting]:
     """The statement's changes that apply later: to a role, a database, a function or the server."""
     if statement.kind == "VariableSetStmt":
         return []
-    return [made for part in find_nodes(statement.node, "VariableSetStmt") for made in _by_set(part)]
+    return [made for part in find_nodes(statement.node, "VariableSetStmt") for made in _by_set(part, name)]
 
 
-def _by_set(node: Any) -> Iterator[TimeoutSetting]:
-    if node.name.lower() == NAME:
+def _by_set(node: Any, name: str) -> Iterator[TimeoutSetting]:
+    if node.name.lower() == name:
         is_value = node.kind == VariableSetKind.VAR_SET_VALUE
         yield TimeoutSetting(node.args[0] if is_value else None, node.is_local)
 
 
-def _by_function(call: Any) -> Iterator[TimeoutSetting]:
+def _by_function(call: Any, name: str) -> Iterator[TimeoutSetting]:
     """By `set_config(…)`, with its arguments in order or by name."""
     if call.funcname[-1].string.sval != "set_config":
         return
     given = dict(zip(ARGUMENTS, call.args, strict=False))
     named = [argument.named_arg_expr for argument in call.args if argument.HasField("named_arg_expr")]
     given |= {argument.name: argument.arg for argument in named}
-    if len(given) == len(ARGUMENTS) and (constant_text(given["setting_name"]) or "").lower() == NAME:
+    if len(given) == len(ARGUMENTS) and (constant_text(given["setting_name"]) or "").lower() == name:
         yield TimeoutSetting(given["new_value"], constant_text(given["is_local"]) == "true")
 
 

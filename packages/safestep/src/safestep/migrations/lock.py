@@ -43,7 +43,8 @@ END_LEFTOVERS = text("""
 # Prepared transactions have no session, and all of them the pid 0: those that hold the table are meant.
 BLOCKERS = text("""
     SELECT DISTINCT blocking.pid, application_name, state, backend_type, held.virtualtransaction AS transaction,
-           extract(epoch FROM clock_timestamp() - xact_start)::float8 AS age
+           -- One moment for all rows: a clock that goes on would make each of a session's locks a row of its own.
+           extract(epoch FROM greatest(statement_timestamp() - xact_start, interval '0'))::float8 AS age
     FROM unnest(pg_blocking_pids(CAST(:pid AS integer))) AS blocking (pid)
     LEFT JOIN pg_stat_activity USING (pid)
     LEFT JOIN pg_locks AS held ON held.granted AND coalesce(held.pid, 0) = blocking.pid AND (

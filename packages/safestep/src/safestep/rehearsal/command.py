@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 from safestep.project import Project
 from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.errors import RehearsalError
+from safestep.rehearsal.leftovers import clear
 from safestep.rehearsal.plan import RehearsalPlan
 from safestep.rehearsal.plot import write_plot
 from safestep.rehearsal.report import RehearsalReport
@@ -94,6 +95,7 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 def _workspace(project: Project, profile: ServiceProfile, copy: URL | None, base: str | None) -> Iterator[Workspace]:
     """Everything that the rehearsal needs, gone when the block ends, however it ends."""
     console = Console(stderr=True)
+    clear(project.root)
     with ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
         deployed = stack.enter_context(checked_out(project.root, base, folder)) if base else project.root

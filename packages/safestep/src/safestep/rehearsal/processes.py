@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from safestep.rehearsal.configuration import Command, ServiceProfile
+from safestep.rehearsal.leftovers import note_process
 
 LOWEST_PRIORITY = 19  # the highest niceness
 GRACE = 10.0  # seconds to end in
@@ -60,6 +61,7 @@ async def migrate(profile: ServiceProfile, code: Path, url: URL, revision: str, 
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+    note_process(folder, process.pid)
     try:
         # In a release it runs on another machine than the service: its start mustn't take the service's processor.
         os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)

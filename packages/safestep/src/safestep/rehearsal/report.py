@@ -1,6 +1,7 @@
 """What came of a rehearsal, as data and as JSON."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,6 +11,10 @@ from safestep.rehearsal.plan import Leg
 from safestep.rehearsal.statements import StatementReport
 
 SHOWN_FAULTS = 20
+# The end of a traceback of SQLAlchemy's: a link, which says nothing. The error itself stands further up.
+BACKGROUND = re.compile(r"\(Background on this error at:")
+ERROR = re.compile(r"[\w.]+(Error|Exception)\b.*: ")
+VALUE = re.compile(r': "[^"]*"$')
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,16 @@ class LegReport:
         return max(self.periods["during"].longest, self.periods["after"].longest)
 
     @property
+    def failure(self) -> str:
+        """Why the migration failed: its own last word, or behind a traceback the error that the database gave."""
+        lines = self.output.strip().splitlines() or ["it says nothing"]
+        if not BACKGROUND.match(lines[-1]):
+            return lines[-1]
+        faults = [statement.fault for statement in self.statements if statement.fault]
+        errors = [line for line in lines if ERROR.match(line)]
+        return faults[-1] if faults else VALUE.sub(': "…"', errors[-1]) if errors else "an error of its SQL"
+
+    @property
     def faults(self) -> list[RequestResult]:
         return [result for result in self.results if result.fault]
 
@@ -66,8 +81,7 @@ class RehearsalReport:
         found = []
         for leg in self.legs:
             if leg.exit_code:
-                last = (leg.output.strip().splitlines() or ["it says nothing"])[-1]
-                found.append(f"the migration to {leg.leg.target} failed: {last}")
+                found.append(f"the migration to {leg.leg.target} failed: {leg.failure}")
             if leg.faults:
                 found.append(f"{len(leg.faults)} of {len(leg.results)} requests to {leg.code} failed")
             if leg.stall > self.max_stall:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 from safestep.connections import execute
 from safestep.project import Project
 from safestep.rehearsal.errors import RehearsalError
+from safestep.rehearsal.leftovers import PREFIX, owned
 from safestep.rehearsal.plan import git
 
 # Near production: what is committed is on the disk (fsync stays on), so that a rewrite costs what it costs there.
@@ -33,10 +34,11 @@ DATABASE = "rehearsal"
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """A folder that other accounts may pass through: the server of a root user runs as somebody else."""
-    path = Path(tempfile.mkdtemp(prefix="safestep-rehearsal-"))
+    path = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
         path.chmod(0o711)
-        yield path
+        with owned(path):
+            yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -30,7 +30,9 @@ NOTE_LOCKS = """
                       WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted),
             'files', (SELECT json_object_agg(oid, relfilenode::bigint) FROM pg_class WHERE relkind IN ('r', 'm')),
             'indexed', (SELECT json_agg(DISTINCT indrelid::bigint) FROM pg_event_trigger_ddl_commands() AS command
-                        JOIN pg_index ON indexrelid = objid AND classid = 'pg_class'::regclass)
+                        JOIN pg_index ON indexrelid = objid AND classid = 'pg_class'::regclass),
+            'changed', (SELECT json_agg(DISTINCT objid::bigint) FROM pg_event_trigger_ddl_commands()
+                        WHERE classid = 'pg_class'::regclass)
         );
     END $$
 """
@@ -124,6 +126,13 @@ def _seconds(stamp: str) -> float:
     return datetime.fromisoformat(stamp.replace(" UTC", "+00:00")).timestamp()
 
 
+def redacted(message: str, state: str) -> str:
+    """The database's error without values of rows: errors about data quote them, and RAISE says what it likes."""
+    if state.startswith("22"):
+        return re.sub(r'"[^"]*"', '"…"', message)
+    return f"an exception that the SQL raises ({state})" if state.startswith("P0") else message
+
+
 class _BackendEntries:
     """One backend's entries, in order."""
 
@@ -145,6 +154,7 @@ class _BackendEntries:
             note = json.loads(message.removeprefix(NOTE))
             self._note_locks(note["locks"] or [])
             self._note_locks([(table, CONCURRENT) for table in note["indexed"] or []])
+            self._note_held(note.get("changed") or [])
             self._note_files(note["files"])
         elif duration := _DURATION.match(message):
             seconds = float(duration[1]) / 1000
@@ -152,7 +162,7 @@ class _BackendEntries:
             if duration[2] not in ("parse", "bind"):
                 self._end(duration[3], at, None)
         elif entry.get("error_severity") in ("ERROR", "FATAL"):
-            self._end(entry.get("statement", "(the session)"), at, message)
+            self._end(entry.get("statement", "(the session)"), at, redacted(message, entry.get("state_code", "")))
         self._last = at
 
     def _note_locks(self, locks: Iterable[tuple[int, str]]) -> None:
@@ -160,6 +170,12 @@ class _BackendEntries:
             table = self._tables.get(relation)
             if table and strength(mode) > strength(self._held.get(table.name, WEAKEST)):
                 self._held[table.name] = self._noted[table.name] = mode
+
+    def _note_held(self, changed: Iterable[int]) -> None:
+        """A later statement on a table counts as well, though its transaction has had the lock already."""
+        for name in (self._tables[relation].name for relation in changed if relation in self._tables):
+            if name in self._held:
+                self._noted[name] = self._held[name]
 
     def _note_files(self, files: dict[str, int]) -> None:
         for oid, table in self._tables.items():

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from safestep.rehearsal.configuration import ServiceProfile
 from safestep.rehearsal.errors import RehearsalError
 from safestep.rehearsal.http_client import SUCCESS, HttpClient
+from safestep.rehearsal.leftovers import note_process
 from safestep.rehearsal.openapi import OpenApiDocument
 from safestep.rehearsal.processes import end, environment, values_of
 
@@ -46,6 +47,7 @@ async def running(
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the rehearsal, which stops this then
         )
+    note_process(folder, process.pid)
     client = HttpClient(port, connections, REQUEST_TIMEOUT)
     try:
         await _started(client, process, name, log)

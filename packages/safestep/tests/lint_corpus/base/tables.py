@@ -28,3 +28,15 @@ def upgrade() -> None:
     op.execute("CREATE SEQUENCE numbers")
     op.execute("CREATE VIEW slugs AS SELECT slug FROM posts")
     op.execute("CREATE MATERIALIZED VIEW counts AS SELECT author_id, count(*) FROM posts GROUP BY 1")
+    op.execute("CREATE INDEX ix_users_mailed ON users (email) WHERE email <> ''")
+    op.execute("CREATE INDEX ix_users_name_lower ON users (lower(name))")
+    op.execute("""
+        CREATE TABLE members (
+            id uuid PRIMARY KEY, name text CONSTRAINT uq_members_name UNIQUE, price numeric(10, 2), network cidr,
+            CONSTRAINT ck_members_name CHECK (name <> '')
+        )
+    """)
+    op.execute("CREATE UNIQUE INDEX uq_members_name_lower ON members (lower(name))")
+    op.execute("CREATE TABLE places (kind text NOT NULL) PARTITION BY LIST (kind)")
+    op.execute("CREATE TABLE places_rest PARTITION OF places DEFAULT")
+    op.execute("CREATE DOMAIN token AS uuid DEFAULT gen_random_uuid()")

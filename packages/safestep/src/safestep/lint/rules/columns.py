@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from postgast.pg_query_pb2 import ConstrType
 
+from safestep.lint.column_types import retyped_columns
 from safestep.lint.known_schema import constraints_of
 from safestep.lint.linted_revision import LintedRevision
 from safestep.lint.new_columns import added_columns, rewrite_reason
@@ -17,6 +18,18 @@ def adding_field_rewrites(revision: LintedRevision) -> Iterator[Violation]:
         for column in added_columns(statement.node):
             if reason := rewrite_reason(column, statement.before):
                 yield statement, reason
+
+
+@rule("index-rebuilt-with-column")
+def index_rebuilt_with_column(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "AlterColumnType"):
+        table = statement.before.table(relation_name(statement.node.relation))
+        columns = {name for name, _ in retyped_columns(statement.node)}
+        if rebuilt := sorted(name for name, named in table.conditional.items() if named & columns):
+            yield (
+                statement,
+                f"{', '.join(rebuilt)} has a condition or an expression, so it is built anew under the lock.",
+            )
 
 
 @rule("set-expression")

@@ -25,3 +25,12 @@ def primary_key_unproven(revision: LintedRevision) -> Iterator[Violation]:
         for part in [part for part in parts if part.contype == ConstrType.CONSTR_PRIMARY and part.indexname]:
             if nulls := {*table.indexes.get(part.indexname, ())} - table.never_null:
                 yield statement, f"Every row is read, because {', '.join(sorted(nulls))} may be null."
+
+
+@rule("dropping-unique-constraint")
+def dropping_unique_constraint(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "DropConstraint"):
+        table = statement.before.table(relation_name(statement.node.relation))
+        dropped = [command.name for what, command, _ in alter_commands(statement.node) if what == "DropConstraint"]
+        if unique := sorted(table.unique & table.indexes.keys() & set(dropped)):
+            yield statement, f"Code that relies on {', '.join(unique)} goes on, and writes what it would have refused."

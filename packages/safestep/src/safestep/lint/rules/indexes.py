@@ -6,6 +6,7 @@ from safestep.lint.known_schema import foreign_keys
 from safestep.lint.linted_revision import LintedRevision
 from safestep.lint.locks import is_concurrent
 from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
+from safestep.lint.sql import relation_name
 
 
 @rule("concurrent-index-if-not-exists")
@@ -50,3 +51,11 @@ def foreign_key_without_index(revision: LintedRevision) -> Iterator[Violation]:
             if table in revision.after.tables and not revision.after.has_index_on(table, columns):
                 what = f"{names([table])} ({', '.join(columns)})"
                 yield statement, f"No index on {what}: each delete in {names([referred])} reads the whole table."
+
+
+@rule("concurrent-index-on-partitioned")
+def concurrent_index_on_partitioned(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "IndexStmt"):
+        table = relation_name(statement.node.relation)
+        if is_concurrent(statement) and statement.before.table(table).is_partitioned:
+            yield statement, f"PostgreSQL refuses it, because {names([table])} is partitioned."

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from safestep.lint.linted_revision import LintedRevision
-from safestep.lint.partitions import scan_reason
+from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.partitions import excludes, scan_reason
 from safestep.lint.rules.rule import Violation, altering, names, of_kind, rule
 from safestep.lint.sql import alter_commands, relation_name
 
@@ -18,6 +18,24 @@ def attach_partition_scans(revision: LintedRevision) -> Iterator[Violation]:
             reason = scan_reason(statement.before.table(name), parent, part.bound)
             if reason and statement.in_use([name]):
                 yield statement, f"Every row of {names([name])} is read, because {reason}."
+
+
+@rule("default-partition-scans")
+def default_partition_scans(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        for parent in _parents_of_new_partition(statement):
+            table = statement.before.table(parent)
+            default = table.default_partition
+            if default and statement.in_use([default]) and not excludes(statement.before.table(default), table):
+                yield statement, f"Every row of {names([default])} is read for rows that belong into the new partition."
+
+
+@rule("row-security-without-policy")
+def row_security_without_policy(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in altering(revision, "EnableRowSecurity"):
+        table = relation_name(statement.node.relation)
+        if not statement.before.table(table).has_policy:
+            yield statement, f"{names([table])} has no policy, so that all but its owner see no row and write none."
 
 
 @rule("set-tablespace")
@@ -38,3 +56,15 @@ def set_logged(revision: LintedRevision) -> Iterator[Violation]:
 def set_access_method(revision: LintedRevision) -> Iterator[Violation]:
     for statement in altering(revision, "SetAccessMethod"):
         yield statement, "The table is rewritten in the other form under the strongest lock."
+
+
+def _parents_of_new_partition(statement: LintedStatement) -> list[str]:
+    """The partitioned tables that get a partition, other than the default one."""
+    if statement.kind == "CreateStmt" and statement.node.HasField("partbound"):
+        is_default = statement.node.partbound.is_default
+        return [] if is_default else [relation_name(part.range_var) for part in statement.node.inh_relations]
+    if statement.kind != "AlterTableStmt":
+        return []
+    parts = [part for what, _, part in alter_commands(statement.node) if what == "AttachPartition"]
+    bounded = [part for part in parts if part.HasField("bound") and not part.bound.is_default]
+    return [relation_name(statement.node.relation)] if bounded else []

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_batches_in_one_transaction__block"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("DO $$ BEGIN DELETE FROM posts WHERE id IN (SELECT id FROM posts LIMIT 1000); END $$")

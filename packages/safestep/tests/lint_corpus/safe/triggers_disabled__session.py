@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_triggers_disabled__session"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET session_replication_role = origin")

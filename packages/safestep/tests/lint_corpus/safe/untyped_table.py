@@ -1,0 +1,10 @@
+import sqlalchemy as sa
+from alembic import op
+
+revision = "safe_untyped_table"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.bulk_insert(sa.table("tags", sa.column("name", sa.Text())), [{"name": "news"}])
