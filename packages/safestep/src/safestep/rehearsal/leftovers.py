@@ -1,6 +1,5 @@
 """What a rehearsal that was killed left behind, and the next one clears away: processes, folders, worktrees."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +22,8 @@ PATIENCE = 10.0  # seconds for a killed server to be gone
 @contextmanager
 def owned(folder: Path) -> Iterator[None]:
     """Marks the folder as in use for as long as this process lives: the lock goes with it, however it ends."""
+    import fcntl  # Windows has none, and may import this module
+
     with (folder / OWNER).open("w") as owner:
         fcntl.flock(owner, fcntl.LOCK_EX)
         yield
@@ -47,6 +48,8 @@ def clear(root: Path) -> None:
 
 def _is_abandoned(folder: Path) -> bool:
     """A folder of another account, or one that isn't marked yet, isn't."""
+    import fcntl
+
     try:
         with (folder / OWNER).open("r+") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
