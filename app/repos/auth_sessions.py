@@ -106,7 +106,13 @@ class AuthSessionRepo:
             auth_session.ended_at = at
         await self._session.flush()
 
-    async def flush(self) -> None:
+    async def spend(self, token: RefreshToken, at: datetime) -> None:
+        token.spent_at = at
+        await self._session.flush()
+
+    async def mark_repeated(self, token: RefreshToken, at: datetime) -> None:
+        """The token came back, and its successor was given once more."""
+        token.repeated_at = at
         await self._session.flush()
 
     async def delete_expired(self, user_id: UUID) -> None:

@@ -34,8 +34,8 @@ class ApiKeyService:
             raise Forbidden
         if new.expires_at and new.expires_at <= datetime.now(UTC):
             raise ApiKeyExpired
-        proof = await self._reauthentication.require_password(new.current_password, caller, client)
-        proof.unchanged(await self._users.get_for_update(caller.user_id))
+        verified = await self._reauthentication.require_password(new.current_password, caller, client)
+        verified.require_unchanged(await self._users.get_for_update(caller.user_id))
         if await self._keys.count(caller.user_id) >= MAX_KEYS:
             raise TooManyApiKeys
         secret, prefix = new_api_key()

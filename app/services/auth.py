@@ -131,7 +131,7 @@ class AuthSessionService:
 
     async def _spend(self, refresh_token: str, token: RefreshToken, now: datetime) -> str:
         successor = self._keyring.successors(refresh_token)[0]
-        token.spent_at = now
+        await self._sessions.spend(token, now)
         await self._sessions.create_token(token.session_id, digest(successor))
         return successor
 
@@ -141,8 +141,7 @@ class AuthSessionService:
         for successor in self._keyring.successors(refresh_token):
             following = await self._sessions.get_token(digest(successor))
             if following and following.spent_at is None:
-                token.repeated_at = now
-                await self._sessions.flush()
+                await self._sessions.mark_repeated(token, now)
                 return successor
         return None
 

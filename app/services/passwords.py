@@ -33,9 +33,9 @@ class PasswordService:
 
     async def change_password(self, change: PasswordChange, caller: Caller, client: ClientInfo) -> None:
         """Raises PasswordWrong, PasswordTooWeak or RateLimited. Every session ends, this one too; API keys stay."""
-        proof = await self._reauthentication.require_password(change.current_password, caller, client)
-        new_hash = await hash_new_password(self._passwords, change.new_password, (proof.email, proof.name))
-        user = proof.unchanged(await self._accounts.users.get_for_update(caller.user_id))
+        verified = await self._reauthentication.require_password(change.current_password, caller, client)
+        new_hash = await hash_new_password(self._passwords, change.new_password, (verified.email, verified.name))
+        user = verified.require_unchanged(await self._accounts.users.get_for_update(caller.user_id))
         await self._accounts.users.update(user, {"password_hash": new_hash})
         await self._accounts.tokens.delete(user.id, "set_password")
         await self._accounts.sessions.end_all(user.id, datetime.now(UTC))

@@ -14,15 +14,15 @@ from app.services.rate_limits import RateLimits
 
 
 @dataclass(frozen=True)
-class Proof:
-    """The account whose password was right, as it was read before hashing waited its turn."""
+class VerifiedPassword:
+    """An account whose password was verified, as it was read before the hashing."""
 
     email: str | None
     name: str | None
     password_hash: str
 
-    def unchanged(self, user: User | None) -> User:
-        """The same account, locked since. Raises PasswordWrong when its password changed in the meantime."""
+    def require_unchanged(self, user: User | None) -> User:
+        """Returns the locked account. Raises PasswordWrong when its password changed since it was verified."""
         if user is None or user.password_hash != self.password_hash:
             raise PasswordWrong
         return user
@@ -35,8 +35,10 @@ class Reauthentication:
         self._passwords = passwords
         self._limits = limits
 
-    async def require_password(self, password: SecretStr | None, caller: Caller, client: ClientInfo) -> Proof:
-        """Returns what the password proves. Hand it the account once that is locked: it may have changed.
+    async def require_password(
+        self, password: SecretStr | None, caller: Caller, client: ClientInfo
+    ) -> VerifiedPassword:
+        """Verifies the password. Call `require_unchanged` with the account once it is locked: it may have changed.
 
         Raises PasswordWrong, which the audit log records, or RateLimited: a guess counts like one at sign-in.
         """
@@ -44,8 +46,8 @@ class Reauthentication:
         account = known.email if known and known.email else str(caller.user_id)
         await self._limits.check("sign_in", address=client.address, account=account)
         stored = known.password_hash if known else None
-        verified = password is not None and await self._passwords.verify(password.get_secret_value(), stored)
-        if not (known and stored and verified):
+        is_right = password is not None and await self._passwords.verify(password.get_secret_value(), stored)
+        if not (known and stored and is_right):
             await self._audit.record("user.password_refused", entity="user", entity_id=caller.user_id)
             raise PasswordWrong
-        return Proof(known.email, known.name, stored)
+        return VerifiedPassword(known.email, known.name, stored)

@@ -18,7 +18,7 @@ from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
 from app.services.links import LinkMailer
 from app.services.passwords import hash_new_password
 from app.services.rate_limits import RateLimits
-from app.services.reauthentication import Proof, Reauthentication
+from app.services.reauthentication import Reauthentication, VerifiedPassword
 
 type UserView = UserRead | AuthorRead
 
@@ -107,10 +107,10 @@ class UserService:
         values = change.model_dump(exclude_unset=True, exclude={"current_password"})
         if "is_active" in values and not caller.is_admin:
             raise Forbidden
-        proof = await self._permit_new_address(change, user_id, caller, client) if "email" in values else None
+        verified = await self._permit_new_address(change, user_id, caller, client) if "email" in values else None
         user = await self._for_update(user_id, caller)
-        if proof:
-            proof.unchanged(user if caller.owns(user.id) else await self._users.get(caller.user_id))
+        if verified:
+            verified.require_unchanged(user if caller.owns(user.id) else await self._users.get(caller.user_id))
         old_email, was_active = user.email, user.is_active
         if values.get("email", old_email) != old_email:
             await self._users.update(user, values | {"email_verified_at": None})
@@ -123,7 +123,7 @@ class UserService:
 
     async def _permit_new_address(
         self, change: UserUpdate, user_id: UUID, caller: Caller, client: ClientInfo
-    ) -> Proof | None:
+    ) -> VerifiedPassword | None:
         """Requires the password of whoever changes an address, because a password can be reset through it. A key has
         none to ask for: making it took the password.
 
@@ -134,11 +134,11 @@ class UserService:
         known = await self._reads.get(user_id) if caller.session_id else None
         if known is None or known.email == change.email:
             return None
-        proof = await self._reauthentication.require_password(change.current_password, caller, client)
+        verified = await self._reauthentication.require_password(change.current_password, caller, client)
         if not caller.is_admin:
             await self._limits.check("registration", address=client.address, account=change.email)
             await self._limits.check("confirmation", address=client.address, account=change.email)
-        return proof
+        return verified
 
     async def _address_changed(self, user: User, old_email: str | None) -> None:
         await self._tokens.delete(user.id, "set_password")  # it was sent to the old address
