@@ -198,10 +198,10 @@ class Settings(BaseSettings):
                 "SECRET_KEYS is required when ENVIRONMENT=production: set SECRET_KEYS=id:secret with a secret of "
                 "32 characters or more, for example the output of `openssl rand -base64 32`"
             )
-        for key_id, secret in self.secret_keys.items():
+        for number, secret in enumerate(self.secret_keys.values(), start=1):
             if weak_secret(secret.get_secret_value()):
-                yield (
-                    f"SECRET_KEYS: the secret {key_id!r} could be guessed: it is a placeholder or repeats itself; "
+                yield (  # what stands before the colon isn't quoted: it is part of a secret that has no id
+                    f"SECRET_KEYS: secret {number} could be guessed: it is a placeholder or repeats itself; "
                     "write the output of `openssl rand -base64 32`"
                 )
         if fault := weak_hashing(time_cost=self.password_time_cost, memory_kib=self.password_memory_kib):

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from limits import parse
 
+from app.api.deps import get_settings
 from app.core.config import Settings
 from app.db.models.user import User
 from tests.support.accounts import NEW_PASSWORD, USERS, sign_in
@@ -53,7 +54,8 @@ async def test_whoever_sets_a_password_by_a_link_is_let_in_from_there(
     app: FastAPI, visitor: httpx2.AsyncClient, box: Mailbox, ada: User
 ) -> None:
     token = await reset_token(visitor, box, ada)
-    app.state.settings = make_settings(rate_limits=True, **LIMITS | {"rate_limit_sign_in_total": "1/hour"})
+    settings = make_settings(rate_limits=True, **LIMITS | {"rate_limit_sign_in_total": "1/hour"})
+    app.dependency_overrides[get_settings] = lambda: settings  # the mailbox stays
     async with client_at(app, "192.0.2.1") as attacker, client_at(app, "203.0.113.7") as owner:
         await attempt(attacker, "/token", "data", str(ada.email))
         before = await sign_in(owner, ada.email)
