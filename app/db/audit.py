@@ -13,10 +13,10 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.orm.attributes import History
 
 from app.core.context import actor, request_id
+from app.core.logs import MASK
 from app.db.base import PRIVATE, Base, IdMixin
 from app.db.models.audit_event import AuditEvent
 
-MASK = "***"
 UNAUDITED = "unaudited"
 """The execution option of a bulk statement that needs no audit row."""
 _NOT_RECORDED = frozenset({"id", "created_at", "updated_at"})

@@ -10,29 +10,15 @@ from argon2 import Type, extract_parameters
 from pydantic import SecretStr, ValidationError
 
 from app.core.config import Settings, load_settings
-from app.core.errors import InvalidSettings
 from app.core.security import Passwords
 from tests.support.laws import ROOT
+from tests.support.settings import faults_of
 
 PASSWORD = "hunter2-and-more"
 KEY = "7d1f0b6c92e84a35b0c7f18d2e6a9354"
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable and no .env but those of the test."""
-    monkeypatch.delenv("ENVIRONMENT")
-    monkeypatch.chdir(tmp_path)
-
-
-def faults_of(**environment: str) -> list[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        with pytest.raises(InvalidSettings) as raised:
-            load_settings()
-    assert str(raised.value) == "\n".join(["Invalid settings:", *(f"  {fault}" for fault in raised.value.faults)])
-    return raised.value.faults
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def test_without_any_setting_it_is_development() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.core.config import load_settings
-from app.core.errors import InvalidSettings
 from tests.support.laws import ROOT
+from tests.support.settings import faults_of
 
 KEY = "7d1f0b6c92e84a35b0c7f18d2e6a9354"
 VALUE = "hunter2-and-more"
@@ -17,20 +17,7 @@ PRODUCTION = {
 }
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable and no .env but those of the test."""
-    monkeypatch.delenv("ENVIRONMENT")
-    monkeypatch.chdir(tmp_path)
-
-
-def faults_of(**environment: str) -> list[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        with pytest.raises(InvalidSettings) as raised:
-            load_settings()
-    return raised.value.faults
+pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
 def placeholders() -> dict[str, str]:
