@@ -4,12 +4,14 @@ import asyncio
 import signal
 import tempfile
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import psutil
 import pytest
 from safestep.connections import execute
 from safestep.rehearsal.activity import ROLE
-from safestep.rehearsal.leftovers import clear
+from safestep.rehearsal.leftovers import PROCESSES, clear
 from safestep.rehearsal.scratch import scratch_database
 from safestep.rehearsal.server_log import ServerLog, prepare
 from safestep.scratch import ScratchDatabase
@@ -193,11 +195,23 @@ def test_killed_it_leaves_what_the_next_one_clears_away(
             break
     monkeypatch.setattr(tempfile, "tempdir", str(scratch_folder))
     clear(notes.root)
-    assert [*scratch_folder.glob("safestep-rehearsal-*")], "a rehearsal that is under way is left alone"
+    [folder] = scratch_folder.glob("safestep-rehearsal-*")  # a rehearsal that is under way is left alone
+    deadline = monotonic() + 60
+    while not has_noted_migration(folder, "language"):
+        assert monotonic() < deadline
 
     process.kill()
     process.communicate(timeout=60)
-    clear(notes.root)
-
-    assert not [*scratch_folder.glob("safestep-rehearsal-*")]
+    while left := [*scratch_folder.glob("safestep-rehearsal-*")]:
+        assert monotonic() < deadline, left
+        clear(notes.root)
     assert len(notes.git("worktree", "list").splitlines()) == 1
+
+
+def has_noted_migration(folder: Path, revision: str) -> bool:
+    """Whether the process that migrates to the revision is among those that the next rehearsal would end."""
+    processes = psutil.process_iter(["cmdline"])
+    return any(
+        revision in (process.info["cmdline"] or ()) and (folder / PROCESSES / str(process.pid)).exists()
+        for process in processes
+    )

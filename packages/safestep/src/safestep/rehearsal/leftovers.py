@@ -21,11 +21,14 @@ PATIENCE = 10.0  # seconds for a killed server to be gone
 
 @contextmanager
 def owned(folder: Path) -> Iterator[None]:
-    """Marks the folder as in use for as long as this process lives: the lock goes with it, however it ends."""
+    """Marks the folder as in use for as long as this process lives: the lock goes with it, however it ends.
+
+    It is a lock of the process, not of the open file: a child that is being started doesn't keep it.
+    """
     import fcntl  # Windows has none, and may import this module
 
     with (folder / OWNER).open("w") as owner:
-        fcntl.flock(owner, fcntl.LOCK_EX)
+        fcntl.lockf(owner, fcntl.LOCK_EX)
         yield
 
 
@@ -52,7 +55,7 @@ def _is_abandoned(folder: Path) -> bool:
 
     try:
         with (folder / OWNER).open("r+") as owner:
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return folder.stat().st_uid == os.geteuid()
