@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from multiprocessing import parent_process
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -58,6 +59,8 @@ def serve(
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=15,
+            callback_notify=_end_without_parent,
+            timeout_notify=0,  # with each of uvicorn's ticks, which is once a second
         )
         _serve(config, listener)
         _ignore_signals()
@@ -83,6 +86,13 @@ def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     supervisor = Multiprocess(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
     supervisor.run()
+
+
+async def _end_without_parent() -> None:
+    """End a worker as SIGTERM does when the process that started it is gone: killed, it could tell nobody."""
+    parent = parent_process()
+    if parent and not parent.is_alive():
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -1,0 +1,71 @@
+"""Processes of a running service are killed: what was left to them ends, or is started again, and requests go on."""
+
+import http.client
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.support.accounts import USERS
+from tests.support.process import POSTERN, ROOT, Service, can_be_bound, environment, started, until
+from tests.support.server import Clone
+
+
+@pytest.fixture(scope="module")
+async def url(template: URL) -> AsyncIterator[URL]:
+    async with Clone(template) as url:
+        yield url
+
+
+def begin_request(service: Service, body: bytes) -> socket.socket:
+    """A connection with a request whose body is still to come; a worker has read the head and waits for the rest."""
+    client = socket.create_connection(("127.0.0.1", service.port), 60)
+    head = f"POST {USERS} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    client.sendall(f"{head}\r\nExpect: 100-continue\r\n\r\n".encode())
+    assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
+    return client
+
+
+def status_of_answer(client: socket.socket) -> int:
+    response = http.client.HTTPResponse(client)
+    response.begin()
+    return response.status
+
+
+@pytest.mark.parametrize("options", [("--workers", "2"), ("--reload",)], ids=["two", "reload"])
+def test_workers_whose_starter_was_killed_finish_their_requests_and_end(
+    tmp_path: Path, url: URL, options: tuple[str, ...]
+) -> None:
+    with started((*POSTERN, *options), tmp_path, environment(url), cwd=ROOT) as service:
+        assert service.get(USERS) == 200
+        port, family = service.port, service.workers()
+        body = json.dumps({"email": f"{options[-1]}@example.com"}).encode()
+        with begin_request(service, body) as client:
+            service.end(signal.SIGKILL)
+            until(lambda: service.output.count("Shutting down") == len(family))
+            client.sendall(body)
+            assert status_of_answer(client) == 201
+
+        psutil.wait_procs(family, timeout=60)
+        assert [worker for worker in family if worker.is_running()] == []
+        assert can_be_bound(port)
+
+
+def test_workers_that_were_killed_are_replaced_and_named_in_the_log(tmp_path: Path, url: URL) -> None:
+    with started((*POSTERN, "--workers", "2"), tmp_path, environment(url, LOG_FORMAT="json")) as service:
+        assert service.get(USERS) == 200
+        killed = service.workers()
+        for worker in killed:
+            worker.kill()
+        psutil.wait_procs(killed, timeout=60)
+
+        assert service.get(USERS) == 200
+        until(lambda: len({*service.workers()} - {*killed}) == 2)
+        for worker in killed:
+            assert len(service.events(f"Child process [{worker.pid}] died")) == 1
+        assert service.end(signal.SIGTERM) == 0
