@@ -47,23 +47,29 @@ def serve(
         if not (settings.is_production or "public_url" in settings.model_fields_set):
             os.environ["PUBLIC_URL"] = base  # for the links in mails
         _announce(settings, base)
-        config = uvicorn.Config(
-            "app.main:app",
-            http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
-            ws="none",
-            timeout_keep_alive=settings.http_keep_alive,
-            workers=workers,
-            reload=reload,
-            reload_dirs=["app"] if reload else None,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=15,
-            callback_notify=_end_without_parent,
-            timeout_notify=0,  # with each of uvicorn's ticks, which is once a second
-        )
-        _serve(config, listener)
+        _serve(_config(settings, workers=workers, reload=reload), listener)
         _ignore_signals()
+
+
+def _config(settings: Settings, *, workers: int, reload: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        "app.main:app",
+        http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
+        ws="none",
+        timeout_keep_alive=settings.http_keep_alive,
+        workers=workers,
+        reload=reload,
+        reload_dirs=["app"] if reload else None,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=15,
+        # Seconds without an answer, after which a worker is replaced. It answers once it has imported the service,
+        # for which the default of 5 is too little on a busy machine.
+        timeout_worker_healthcheck=30,
+        callback_notify=_end_without_parent,
+        timeout_notify=0,  # with each of uvicorn's ticks, which is once a second
+    )
 
 
 def _serve(config: uvicorn.Config, listener: socket.socket) -> None:

@@ -4,7 +4,7 @@ import http.client
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -12,7 +12,17 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.support.accounts import USERS
-from tests.support.process import POSTERN, ROOT, Service, can_be_bound, environment, started, until
+from tests.support.process import (
+    POSTERN,
+    ROOT,
+    Service,
+    can_be_bound,
+    data_folder,
+    environment,
+    postgres_pid,
+    started,
+    until,
+)
 from tests.support.server import Clone
 
 
@@ -20,6 +30,12 @@ from tests.support.server import Clone
 async def url(template: URL) -> AsyncIterator[URL]:
     async with Clone(template) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder
 
 
 def begin_request(service: Service, body: bytes) -> socket.socket:
@@ -69,3 +85,21 @@ def test_workers_that_were_killed_are_replaced_and_named_in_the_log(tmp_path: Pa
         for worker in killed:
             assert len(service.events(f"Child process [{worker.pid}] died")) == 1
         assert service.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_embedded_database_that_was_killed_is_started_again(tmp_path: Path, data_dir: Path, workers: int) -> None:
+    variables = environment(DATA_DIR=str(data_dir), LOG_FORMAT="json")
+    with started((*POSTERN, "--workers", str(workers)), tmp_path, variables) as service:
+        assert service.get(USERS) == 200
+        killed = postgres_pid(data_dir)
+        assert killed
+        psutil.Process(killed).kill()
+
+        until(lambda: postgres_pid(data_dir) not in (None, killed))
+        until(lambda: service.get(USERS) == 200)
+        [line] = [line for line in service.output.splitlines() if "started again" in line]
+        assert json.loads(line)["event"] == f"the PostgreSQL in {data_dir / 'postgres'} died and was started again"
+
+        assert service.end(signal.SIGTERM) == 0
+        assert postgres_pid(data_dir) is None
