@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pgfolder.accounts import Account
 from pgfolder.cluster import Cluster, Server, StopMode
 from pgfolder.errors import EmbeddedPostgresError
-from pgfolder.folders import home_for, make_data_dir, open_own_file
+from pgfolder.folders import CHANGE_LOCK, home_for, make_data_dir, open_own_file
 from pgfolder.locks import lock
 from pgfolder.programs import package_folder
 
@@ -140,7 +140,7 @@ class EmbeddedPostgres:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """One process at a time starts, stops or creates; the kernel frees the lock of a killed one."""
-        descriptor = open_own_file(self._data_dir / "change.lock", self._account)
+        descriptor = open_own_file(self._data_dir / CHANGE_LOCK, self._account)
         try:
             lock(descriptor)
             yield
