@@ -87,9 +87,16 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
             sys.exit(1)
 
 
+class _Supervisor(Multiprocess):
+    def keep_subprocess_alive(self) -> None:
+        for worker in self.processes:
+            worker.child_conn.close()  # with the worker's end open here too, a dead worker looks like a slow one
+        super().keep_subprocess_alive()
+
+
 def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     hang_up = signal.getsignal(HANG_UP)
-    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor = _Supervisor(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
     supervisor.run()
 

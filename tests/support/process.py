@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pgfolder.processes import read_pid_file
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[2]
@@ -147,10 +148,16 @@ def data_folder() -> Iterator[Path]:
 
 def postgres_pid(data_dir: Path) -> int | None:
     """The embedded server's process id while it runs."""
-    with suppress(FileNotFoundError, ValueError):
-        pid = int((data_dir / "postgres" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-        return pid if psutil.pid_exists(pid) else None
-    return None
+    pid, *_ = read_pid_file(data_dir / "postgres" / "postgres")
+    return pid if pid and psutil.pid_exists(pid) else None
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Also when nobody has asked for its exit code, as for a process that has outlived its parent."""
+    try:
+        return str(process.status()) == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def can_be_bound(port: int) -> bool:
