@@ -123,3 +123,15 @@ def test_several_statements_in_one_call_and_letters_of_more_bytes_are_told_apart
         "several-statements": "",
         "truncate": "TRUNCATE posts",
     }
+
+
+@pytest.mark.parametrize("line", ["import shop", "from shop import name", "from shop.tables import name"])
+def test_code_of_the_project_changes_without_the_revision(
+    line: str, linted: LintedRevisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (linted.root / "shop").mkdir()
+    for module in ("__init__", "tables"):
+        (linted.root / "shop" / f"{module}.py").write_text("name = 'posts'")
+    monkeypatch.syspath_prepend(str(linted.root))
+    assert linted.rules(f"{line}\nop.execute('SELECT 1')") == ["code-elsewhere"]
+    assert linted.rules("import json\nop.execute('SELECT 1')") == []

@@ -54,7 +54,7 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
     new_tables, timeout = frozenset[str](), LockTimeout()
     for written in statements:
         for statement in [written, *inner_statements(written, before)]:
-            new_tables = _new_tables_after(statement, new_tables)
+            new_tables = _new_tables_after(statement, new_tables, before)
             linted = LintedStatement(
                 **vars(statement), before=before, new_tables=new_tables, has_lock_timeout=timeout.is_set
             )
@@ -65,8 +65,12 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
     return LintedRevision(run, own, before)
 
 
-def _new_tables_after(statement: Statement, new_tables: frozenset[str]) -> frozenset[str]:
-    """A table that IF NOT EXISTS may have found counts as one in use; a new one stays new under another name."""
+def _new_tables_after(statement: Statement, new_tables: frozenset[str], before: KnownSchema) -> frozenset[str]:
+    """A new table stays new under another name.
+
+    One that IF NOT EXISTS may have found counts as one in use, and so does one whose name is known already: if
+    PostgreSQL can create it, it is temporary or stands in another schema, and the name may still mean the old one.
+    """
     node = statement.node
     if statement.kind == "RenameStmt" and node.rename_type == ObjectType.OBJECT_TABLE:
         old = relation_name(node.relation)
@@ -74,4 +78,5 @@ def _new_tables_after(statement: Statement, new_tables: frozenset[str]) -> froze
         return new_tables | {renamed} if old in new_tables else new_tables - {renamed}
     if statement.kind not in TABLE_CREATIONS or node.if_not_exists:
         return new_tables
-    return new_tables | {relation_name(node.into.rel if statement.kind == "CreateTableAsStmt" else node.relation)}
+    name = relation_name(node.into.rel if statement.kind == "CreateTableAsStmt" else node.relation)
+    return new_tables | ({name} - before.tables.keys())

@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from postgast.pg_query_pb2 import CreateStmt, Node, ObjectType, ParseResult, RawStmt
 
 from safestep.lint.column_types import keeps_rows, only_changes_type, retyped_columns
-from safestep.lint.known_schema import KnownTable
+from safestep.lint.known_tables import KnownTable
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.new_columns import added_columns, adds_without_rewrite
 from safestep.lint.sql import alter_commands, relation_name, type_of
