@@ -6,6 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    op.execute(
-        "DO $$ BEGIN DELETE FROM tags WHERE id = '1'; COMMIT; END $$"
-    )
+    op.execute("DO $$ BEGIN DELETE FROM tags WHERE id = '1'; COMMIT; END $$")

@@ -6,6 +6,4 @@ phase = "expand"
 
 
 def upgrade() -> None:
-    op.execute(
-        "UPDATE posts SET views = 0 WHERE id IN (SELECT to_id(n) FROM generate_series(1, 1000000) AS n)"
-    )
+    op.execute("UPDATE posts SET views = 0 WHERE id IN (SELECT to_id(n) FROM generate_series(1, 1000000) AS n)")

@@ -7,6 +7,4 @@ phase = "expand"
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
-        op.execute(
-            "DO $$ BEGIN DELETE FROM tags WHERE id = '1'; COMMIT; END $$"
-        )
+        op.execute("DO $$ BEGIN DELETE FROM tags WHERE id = '1'; COMMIT; END $$")
