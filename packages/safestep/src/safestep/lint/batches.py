@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from postgast.pg_query_pb2 import A_Expr_Kind, DeleteStmt, SetOperation, SubLinkType
+from postgast.pg_query_pb2 import A_Expr_Kind, DeleteStmt, LimitOption, SetOperation, SubLinkType
 from postgast.walk import unwrap_node
 
 from safestep.lint.known_schema import KnownSchema
@@ -100,7 +100,8 @@ class BatchAnalysis:
             return self.is_batch(query)
         if query.HasField("limit_count"):
             count = constant_text(query.limit_count)
-            return count is not None and count.isdigit() and int(count) <= LARGEST_BATCH
+            with_ties = query.limit_option == LimitOption.LIMIT_OPTION_WITH_TIES
+            return not with_ties and count is not None and count.isdigit() and int(count) <= LARGEST_BATCH
         if query.op != SetOperation.SETOP_NONE:
             return self._returns_few_rows(query.larg, expanded) and self._returns_few_rows(query.rarg, expanded)
         # Without a FROM that is one row, unless a function makes rows of an array that was read from a table.
@@ -117,7 +118,12 @@ class BatchAnalysis:
         name = item.range_var.relname
         if name in self._with_queries.keys() - expanded:
             return self._returns_few_rows(self._with_queries[name], expanded | {name})
-        return not any(find_nodes(item, "RangeVar")) and not _makes_many_rows(item)
+        return not any(find_nodes(item, "RangeVar")) and not _makes_many_rows(item) and not self._calls_known(item)
+
+    def _calls_known(self, item: Any) -> bool:
+        """Whether it calls a function that a revision defines, which may return any number of rows."""
+        names = [tuple(part.string.sval for part in call.funcname) for call in find_nodes(item, "FuncCall")]
+        return any(found for name in names for found in self._schema.functions_called(name))
 
 
 def _makes_many_rows(expression: Any) -> bool:

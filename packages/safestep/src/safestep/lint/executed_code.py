@@ -86,6 +86,8 @@ def inner_statements(
         wrapped = replace(statement, node=unwrap_node(statement.node.query))
         yield wrapped
         yield from inner_statements(wrapped, schema, callers)
+    if statement.kind == "CreateSchemaStmt":
+        yield from (replace(statement, node=unwrap_node(part)) for part in statement.node.schema_elts)
     for body in executed_bodies(statement, schema):
         if body.name not in callers:
             for text, node in _readable_statements(body):

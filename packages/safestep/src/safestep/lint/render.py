@@ -96,7 +96,8 @@ def render(config: Config, directory: ScriptDirectory, script: Script) -> Render
     try:
         _run(config, directory, script)
     except (*BROKEN_REVISION, *OFFLINE_ERRORS) as error:
-        problems.append(RenderProblem(*_explained(error), line=line_of(error, script.path)))
+        failed = RenderProblem(*_explained(error), line=line_of(error, script.path))
+        problems = [problem for problem in problems if problem.line != failed.line] + [failed]
     statements, unreadable = _statements(recorder)
     return RenderedRevision(statements, problems + unreadable)
 

@@ -80,6 +80,8 @@ def _is_false_positive(rule: str, statement: LintedStatement) -> bool:
         case "adding-not-nullable-field":
             columns = {command.name for what, command, _ in alter_commands(node) if what == "SetNotNull"}
             is_false = columns <= _table(statement).never_null
+        case "ban-alter-domain-with-add-constraint":
+            is_false = getattr(node, "def").constraint.skip_validation  # the field's name is a keyword of Python
         case "renaming-object" if statement.kind == "RenameStmt":
             # Another kind of statement renames an enum's value, which code names.
             is_false = node.rename_type in NAMED_BY_NOBODY

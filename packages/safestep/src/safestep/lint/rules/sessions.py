@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from safestep.lint.linted_revision import LintedRevision
 from safestep.lint.rules.rule import Violation, altering, by_hand, rule
-from safestep.lint.sql import alter_commands, constant_text
+from safestep.lint.sql import alter_commands, constant_text, find_nodes
 from safestep.lint.timeouts import STATEMENT_TIMEOUT, session_settings, stored_settings
 
 ROLE = "session_replication_role"
+ENDING = {"pg_cancel_backend", "pg_terminate_backend"}
 # A trigger that is enabled for replicas runs only there.
 DISABLING = ("DisableTrig", "DisableTrigAll", "DisableTrigUser", "EnableReplicaTrig")
 
@@ -33,6 +34,14 @@ def search_path_changed(revision: LintedRevision) -> Iterator[Violation]:
                     statement,
                     "From here on a name without a schema may mean another table than one in public.",
                 )
+
+
+@rule("sessions-ended")
+def sessions_ended(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        called = {call.funcname[-1].string.sval for call in find_nodes(statement.node, "FuncCall")}
+        if statement.kind != "CreateFunctionStmt" and (ending := sorted(called & ENDING)):
+            yield statement, f"{ending[0]}() ends what others are doing, whoever they are."
 
 
 @rule("statement-timeout-off")

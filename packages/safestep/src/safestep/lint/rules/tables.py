@@ -33,10 +33,10 @@ def default_partition_scans(revision: LintedRevision) -> Iterator[Violation]:
 
 @rule("row-security-without-policy")
 def row_security_without_policy(revision: LintedRevision) -> Iterator[Violation]:
-    for statement in altering(revision, "EnableRowSecurity"):
+    for statement in altering(revision, "EnableRowSecurity", "ForceRowSecurity"):
         table = relation_name(statement.node.relation)
         if not statement.before.table(table).has_policy:
-            yield statement, f"{names([table])} has no policy, so that all but its owner see no row and write none."
+            yield statement, f"{names([table])} has no policy, so that nobody it applies to sees a row or writes one."
 
 
 @rule("set-tablespace")
