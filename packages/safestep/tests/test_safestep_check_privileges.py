@@ -108,6 +108,14 @@ def test_roles_that_nobody_set_up_miss_nothing(url: URL, check: Check) -> None:
             "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER IN SCHEMA public GRANT DELETE ON TABLES TO SERVICE",
             "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER IN SCHEMA public REVOKE DELETE ON TABLES FROM SERVICE;",
         ),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER IN SCHEMA public GRANT SELECT ON SEQUENCES TO PUBLIC",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER IN SCHEMA public REVOKE SELECT ON SEQUENCES FROM PUBLIC;",
+        ),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER GRANT EXECUTE ON ROUTINES TO SERVICE",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE OWNER REVOKE EXECUTE ON ROUTINES FROM SERVICE;",
+        ),
         ("ALTER TABLE posts NO FORCE ROW LEVEL SECURITY", "ALTER TABLE ONLY public.posts FORCE ROW LEVEL SECURITY;"),
         ("ALTER TABLE posts DISABLE ROW LEVEL SECURITY", "ALTER TABLE public.posts ENABLE ROW LEVEL SECURITY;"),
         ("ALTER TABLE users FORCE ROW LEVEL SECURITY", "ALTER TABLE ONLY public.users NO FORCE ROW LEVEL SECURITY;"),
@@ -161,8 +169,11 @@ def test_a_role_that_is_gone_is_named(database: URL, roles: DatabaseRoles, check
     service = roles.names[1]
     ask(database, f"DROP OWNED BY {service}; DROP ROLE {service}")
 
-    assert printed(check()).splitlines()[0] == f"-- the role {service} doesn't exist"
-    assert "GRANT" not in printed(check())
+    first, *others = printed(check()).splitlines()
+    ask(database, f"CREATE ROLE {service}; {'\n'.join(others)}")
+
+    assert first == f"-- the role {service} doesn't exist: make it first"
+    assert check().exit_code == 0
 
 
 def test_without_the_right_to_make_roles_the_rest_is_compared(database: URL, server: URL, check: Check) -> None:

@@ -39,14 +39,11 @@ def drift(project: Project, url: URL, server: URL) -> Drift:
     may_compare = not roles.names or query(server, _MAY_CREATE_ROLES, project.client_program) == ["t"]
     if not may_compare:
         roles = NO_ROLES
-    gone = {name for name in roles.names if name not in known}
-    changes = _changes(project, roles, url, server, gone)
-    lines = [f"-- the role {name} doesn't exist" for name in sorted(gone)]
-    return Drift(lines + changes, None if may_compare else NOT_COMPARED)
+    gone = [f"-- the role {name} doesn't exist: make it first" for name in roles.names if name not in known]
+    return Drift(gone + _changes(project, roles, url, server), None if may_compare else NOT_COMPARED)
 
 
-def _changes(project: Project, roles: DatabaseRoles, url: URL, server: URL, gone: set[str]) -> list[str]:
-    """Nothing is granted to roles that are gone: that would fail."""
+def _changes(project: Project, roles: DatabaseRoles, url: URL, server: URL) -> list[str]:
     find = project.client_program
     with ScratchRoles(server, roles.names) as scratch_roles, ScratchDatabase(server) as described:
         asyncio.run(_create_all(project, described))
@@ -55,7 +52,6 @@ def _changes(project: Project, roles: DatabaseRoles, url: URL, server: URL, gone
         query(described, _VERSION_TABLE + scratch_roles.disguised(roles.sql), find)
         schema = schema_of(described, find, scratch_roles.restored)
         wanted = privileges_of(described, find, scratch_roles.restored)
-    wanted = wanted._replace(granted=frozenset(one for one in wanted.granted if one.grantee not in gone))
     return [*difference(schema, schema_of(url, find)), *privilege_changes(wanted, privileges_of(url, find))]
 
 

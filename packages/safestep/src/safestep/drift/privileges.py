@@ -47,7 +47,7 @@ def roles_of(url: URL, client_program: FindProgram) -> dict[str, bool]:
 
 
 def privileges_of(url: URL, client_program: FindProgram, rewrite: Rewrite = str) -> Privileges:
-    """Those of tables, columns, sequences, routines, types and schemas, and default privileges within schemas.
+    """Those of tables, columns, sequences, routines, types and schemas, and default privileges.
 
     Objects of extensions are left out. The parameters are those of `schema_of`. Raises SchemaUnreadable.
     """

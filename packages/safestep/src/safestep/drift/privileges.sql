@@ -11,6 +11,15 @@ relations AS (
     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relname <> 'safestep_backfill'
         AND pg_class.oid NOT IN (TABLE of_extensions)
 ),
+defaults AS (
+    SELECT rolname, defaclrole, defaclnamespace, defaclacl, code, kind
+    FROM pg_default_acl
+    JOIN pg_roles ON pg_roles.oid = defaclrole
+    JOIN (VALUES
+        ('r'::"char", 'r'::"char", 'TABLES'), ('S', 's', 'SEQUENCES'), ('f', 'f', 'ROUTINES'), ('T', 'T', 'TYPES'),
+        ('n', 'n', 'SCHEMAS')
+    ) AS kinds (type, code, kind) ON type = defaclobjtype
+),
 objects (scope, target, columns, owner, acl) AS (
     SELECT '', format('TABLE %I.%I', nspname, relname), '', relowner, coalesce(relacl, acldefault('r', relowner))
     FROM relations WHERE relkind <> 'S'
@@ -35,12 +44,13 @@ objects (scope, target, columns, owner, acl) AS (
     FROM namespaces
     UNION ALL
     SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I ', rolname, nspname),
-        CASE defaclobjtype
-            WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' ELSE 'TYPES'
-        END, '', 0, defaclacl
-    FROM pg_default_acl
-    JOIN pg_roles ON pg_roles.oid = defaclrole
-    JOIN namespaces ON namespaces.oid = defaclnamespace
+        kind, '', NULL, defaclacl
+    FROM defaults JOIN namespaces ON namespaces.oid = defaclnamespace
+    UNION ALL
+    -- Those of all schemas also list what holds without them.
+    SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ', rolname), kind, '', NULL,
+        ARRAY(SELECT item FROM unnest(defaclacl) AS item WHERE NOT item = ANY (acldefault(code, defaclrole)))
+    FROM defaults WHERE defaclnamespace = 0
 )
 SELECT json_build_array(
     scope, target, privilege_type || columns, coalesce(quote_ident(rolname), 'PUBLIC'), is_grantable, grantee = owner

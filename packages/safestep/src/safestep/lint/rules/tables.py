@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from postgast.pg_query_pb2 import AlterPublicationAction
+
 from safestep.lint.known_tables import NO_IDENTITY
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.partitions import excludes, scan_reason
@@ -84,10 +86,12 @@ def _published(statement: LintedStatement) -> list[str]:
     options = {part.def_elem.defname: part.def_elem.arg.string.sval for part in node.options}
     if not {"update", "delete"} & {kind.strip() for kind in options.get("publish", "update").split(",")}:
         return []
-    if node.for_all_tables:
-        return [*known]
-    named = [relation_name(part.publication_obj_spec.pubtable.relation) for part in node.pubobjects]
-    return [name for name in named if name in known]
+    if statement.kind == "AlterPublicationStmt" and node.action == AlterPublicationAction.AP_DropObjects:
+        return []
+    objects = [part.publication_obj_spec for part in node.pubobjects]
+    named = {relation_name(part.pubtable.relation) for part in objects}
+    schemas = {part.name for part in objects}
+    return [name for name in known if node.for_all_tables or name in named or name.split(".")[0] in schemas]
 
 
 def _parents_of_new_partition(statement: LintedStatement) -> list[str]:

@@ -10,11 +10,13 @@ from postgast.walk import unwrap_node
 from safestep.lint.batches import BatchAnalysis
 from safestep.lint.executed_code import loops_over_changes
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
+from safestep.lint.locks import PARTS_OF_TABLES
 from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
 from safestep.lint.sql import DATA_CHANGES, alter_commands, ends_transaction, find_nodes, relation_name
 from safestep.lint.transaction_blocks import gives_up_slot, refused_in_transaction
 
 SECOND = 2
+ALTERING = ("AlterTableStmt", "RenameStmt", "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt")
 WAITING = {"pg_sleep", "pg_sleep_for", "pg_sleep_until", "pg_advisory_lock", "pg_advisory_xact_lock"}
 # They change nothing, so that a safe step may follow them.
 WITHOUT_EFFECT = ("SelectStmt", "VariableSetStmt", "VariableShowStmt", "LockStmt", "TransactionStmt", "ExplainStmt")
@@ -90,7 +92,9 @@ def safe_step_after_change(revision: LintedRevision) -> Iterator[Violation]:
 @rule("several-tables-locked")
 def several_tables_locked(revision: LintedRevision) -> Iterator[Violation]:
     first: dict[int, str] = {}
-    for statement in of_kind(revision, "AlterTableStmt", "CreateTrigStmt", "CreatePolicyStmt", "AlterPolicyStmt"):
+    for statement in of_kind(revision, *ALTERING, "DropStmt"):
+        if statement.kind == "DropStmt" and statement.node.remove_type not in PARTS_OF_TABLES:
+            continue
         for table in {*statement.target_tables} & {*statement.blocked_tables}:
             if statement.transaction is None:
                 continue
