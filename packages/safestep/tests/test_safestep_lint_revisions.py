@@ -135,3 +135,10 @@ def test_code_of_the_project_changes_without_the_revision(
     monkeypatch.syspath_prepend(str(linted.root))
     assert linted.rules(f"{line}\nop.execute('SELECT 1')") == ["code-elsewhere"]
     assert linted.rules("import json\nop.execute('SELECT 1')") == []
+
+
+def test_a_temporary_table_is_gone_after_its_revision(linted: LintedRevisions) -> None:
+    upgrade = executing("CREATE TEMPORARY TABLE batch (id int)", "ALTER TABLE batch ALTER COLUMN id TYPE bigint")
+    linted.write(upgrade)
+    linted.write(upgrade, name="two", after="one")
+    assert linted.violated("one", "two") == []
