@@ -137,8 +137,9 @@ def test_code_of_the_project_changes_without_the_revision(
     assert linted.rules("import json\nop.execute('SELECT 1')") == []
 
 
-def test_a_temporary_table_is_gone_after_its_revision(linted: LintedRevisions) -> None:
-    upgrade = executing("CREATE TEMPORARY TABLE batch (id int)", "ALTER TABLE batch ALTER COLUMN id TYPE bigint")
+@pytest.mark.parametrize("how", ["(id int)", "AS SELECT 1 AS id"])
+def test_a_temporary_table_is_gone_after_its_revision(how: str, linted: LintedRevisions) -> None:
+    upgrade = executing(f"CREATE TEMPORARY TABLE batch {how}", "ALTER TABLE batch ALTER COLUMN id TYPE bigint")
     linted.write(upgrade)
     linted.write(upgrade, name="two", after="one")
     assert linted.violated("one", "two") == []

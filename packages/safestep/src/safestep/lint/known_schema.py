@@ -18,8 +18,6 @@ from safestep.lint.sql import (
     type_of,
 )
 
-TEMPORARY = "t"
-
 
 class KnownSchema:
     """Tables, types and functions by qualified name. Incomplete where lint can't read what a revision does."""
@@ -43,6 +41,12 @@ class KnownSchema:
         schema = KnownSchema([self])
         schema.types = self.types.after(statement)
         schema._apply(statement)
+        return schema
+
+    def without(self, tables: Iterable[str]) -> "KnownSchema":
+        """The same without these tables."""
+        schema = KnownSchema([self])
+        schema.tables = {name: table for name, table in self.tables.items() if name not in {*tables}}
         return schema
 
     def _copied(self, name: str) -> KnownTable:
@@ -90,7 +94,7 @@ class KnownSchema:
     def _create(self, node: Any) -> None:
         name = relation_name(node.relation)
         # One of a known name was found by IF NOT EXISTS, or stands in another schema.
-        if name in self.tables or node.relation.relpersistence == TEMPORARY:
+        if name in self.tables:
             return
         for part in node.inh_relations:
             if node.HasField("partbound") and node.partbound.is_default:
