@@ -174,6 +174,11 @@ class WriteConflict(DomainError):
     headers = RETRY_SOON
 
 
+class RequestTimedOut(DomainError):
+    code, status, detail = "request_timed_out", 503, "The request took too long; what it had begun was undone."
+    headers = RETRY_SOON
+
+
 class InvalidSettings(Exception):
     """The environment doesn't make a valid configuration; `faults` has one line for each thing to mend."""
 

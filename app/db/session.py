@@ -3,6 +3,7 @@
 This is the only module that commits or rolls back.
 """
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
@@ -71,7 +72,7 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
     try:
         with translated_errors():
             refusal: DomainError | None = None
-            async with known_outcome(session_maker) as watch, session_maker.begin() as session:
+            async with known_outcome(session_maker) as watch, _droppable(session_maker) as session:
                 try:
                     yield session
                 except DomainError as error:
@@ -79,11 +80,27 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
                         raise
                     refusal = error
                 await watch(session)
+                # Not `session_maker.begin()`: its COMMIT can't be cancelled.
+                await session.commit()
             outcome = "committed"
             if refusal:
                 raise refusal
     finally:
         log.debug("write_transaction", outcome=outcome, duration_ms=round((perf_counter() - began) * 1000, 2))
+
+
+@asynccontextmanager
+async def _droppable(session_maker: SessionMaker) -> AsyncIterator[AsyncSession]:
+    """A session. What it didn't commit is undone: by ROLLBACK, or by dropping the connection when it is cancelled.
+
+    A cancelled request is out of time, and a server that doesn't answer would let it wait for its ROLLBACK as well.
+    """
+    async with session_maker() as session:
+        try:
+            yield session
+        except CancelledError:
+            await session.invalidate()
+            raise
 
 
 class Reader:
