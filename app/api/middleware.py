@@ -1,6 +1,7 @@
 """The one layer around every request: its id, its line in the log, and the last-resort handler of exceptions."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -12,13 +13,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.deadline import Deadline
 from app.api.errors import http_problem, internal_error, problem_of
 from app.core.config import LARGEST_BODY, Settings
-from app.core.context import new_request_id, request_context
+from app.core.context import Work, new_request_id, request_context
 from app.core.errors import RequestTimedOut
 from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
 LOGGED_PATH = 1000  # characters
+
+IS_CLOSING = "is_closing"
+"""In a request's state: a function of the server that tells whether the connection is at its end."""
 
 _CLIENT_CLOSED = 499  # nginx's status for a client that disconnected; only logged
 
@@ -51,9 +55,10 @@ class RequestLayer:
         headers = Headers(scope=scope)
         asked = headers.get("x-request-id", "")
         request_id = asked if _WELL_FORMED_ID.fullmatch(asked) else new_request_id()
-        with request_context(request_id):
-            deadline = Deadline(self._settings.request_timeout)
-            exchange = _Exchange(scope, receive, send, (*self._headers, ("X-Request-ID", request_id)), deadline)
+        deadline = Deadline(self._settings.request_timeout)
+        exchange = _Exchange(scope, receive, send, (*self._headers, ("X-Request-ID", request_id)), deadline)
+        work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
+        with request_context(request_id, work=work):
             try:
                 await self._guarded(exchange, headers)
             finally:
@@ -104,7 +109,12 @@ class _Exchange:
         self._send = send
         self._headers = headers
         self._is_replaced = False
+        self._is_closing: Callable[[], bool] | None = scope.get("state", {}).get(IS_CLOSING)
         self._started = self._ended = perf_counter()
+
+    def is_client_gone(self) -> bool:
+        """Whether it left without an answer, as far as the server tells."""
+        return self.status is None and self._is_closing is not None and self._is_closing()
 
     async def receive(self) -> Message:
         """The time of the request begins when its body has arrived: how long that takes is the client's business."""

@@ -179,6 +179,12 @@ class RequestTimedOut(DomainError):
     headers = RETRY_SOON
 
 
+class ClientGone(DomainError):
+    """Its answer reaches nobody; the status, which is nginx's, is seen in the log."""
+
+    code, status, detail = "client_closed_request", 499, "The client left before its request had begun."
+
+
 class InvalidSettings(Exception):
     """The environment doesn't make a valid configuration; `faults` has one line for each thing to mend."""
 

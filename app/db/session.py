@@ -28,7 +28,7 @@ from app.core.product import COMMAND
 from app.db.audit import AuditedSession
 from app.db.commit import known_outcome
 from app.db.errors import is_stale_plan, translated_errors
-from app.db.pool import NotifyingQueuePool
+from app.db.pool import NotifyingQueuePool, WritePool
 
 log = structlog.get_logger()
 
@@ -40,9 +40,11 @@ class Database:
 
     def __init__(self, url: URL, settings: Settings) -> None:
         options = _engine_options(url, settings)
-        self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
+        self.write_engine = create_async_engine(url, poolclass=WritePool, pool_pre_ping=True, **options)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
-        self.read_engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
+        self.read_engine = create_async_engine(
+            url, poolclass=NotifyingQueuePool, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+        )
         for engine in self.engines:
             event.listen(engine.sync_engine, "handle_error", _give_up_stale_plans)
         self.session_maker: SessionMaker = async_sessionmaker(
@@ -143,7 +145,6 @@ def _give_up_stale_plans(context: ExceptionContext) -> None:
 
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     return {
-        "poolclass": NotifyingQueuePool,
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,
