@@ -1,5 +1,6 @@
 """SQLAlchemy's connection pool, with one fault mended, and with regard to the requests that wait for it."""
 
+from time import time
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,6 +21,10 @@ class NotifyingQueuePool(AsyncAdaptedQueuePool):
     although there is room. A record that connects at its checkout goes back to the pool whatever happens, and wakes
     them.
     """
+
+    def drop_connections(self) -> None:
+        """Replaces those that are open, each when it is asked for next."""
+        self._invalidate_time = time()
 
     def _create_connection(self) -> ConnectionPoolEntry:
         return _ConnectionRecord(self, connect=False)

@@ -11,8 +11,8 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Executable, event
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy import Executable
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -29,6 +29,7 @@ from app.db.audit import AuditedSession
 from app.db.commit import known_outcome
 from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool, WritePool
+from app.db.stale_plans import give_up_stale_plans, repeat_first_statements
 
 log = structlog.get_logger()
 
@@ -46,7 +47,8 @@ class Database:
             url, poolclass=NotifyingQueuePool, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
         )
         for engine in self.engines:
-            event.listen(engine.sync_engine, "handle_error", _give_up_stale_plans)
+            give_up_stale_plans(engine)
+        repeat_first_statements(self.write_engine)
         self.session_maker: SessionMaker = async_sessionmaker(
             self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
         )
@@ -118,7 +120,7 @@ class Reader:
                 return await self._fetch(statement, parameters)
             except DBAPIError as error:
                 # A dead or stale pooled connection invalidates its pool; a read can safely run again.
-                if not (error.connection_invalidated or is_stale_plan(error)):
+                if not (error.connection_invalidated or is_stale_plan(error.orig)):
                     raise
                 log.debug("read_again", reason="its connection was of no use", error_type=type(error.orig).__qualname__)
                 return await self._fetch(statement, parameters)
@@ -130,17 +132,6 @@ class Reader:
     async def _fetch(self, statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Any]:
         async with self._connect() as connection:
             return (await connection.execute(statement, parameters)).all()
-
-
-def _give_up_stale_plans(context: ExceptionContext) -> None:
-    """Replaces the pool's connections when a migration has made what they prepared useless.
-
-    psycopg would send the same prepared statement for as long as the connection lives. With asyncpg SQLAlchemy has
-    prepared statements made anew on every connection, so none has to go.
-    """
-    error = context.sqlalchemy_exception
-    if context.dialect.driver == "psycopg" and isinstance(error, DBAPIError) and is_stale_plan(error):
-        context.is_disconnect = True
 
 
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
