@@ -6,11 +6,17 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from sqlalchemy import text
 from sqlalchemy.engine import URL
+from starlette.types import Receive, Scope, Send
 
+from app.api.deps import ReadConnection, WriteSession, WriteTransactions
+from app.api.middleware import IS_CLOSING
 from tests.support.accounts import USERS
-from tests.support.database import ask, plain
+from tests.support.application import client_of, running
+from tests.support.database import ask, count, plain
 from tests.support.process import POSTERN, Service, environment, started
+from tests.support.users import new_user
 from tests.support.waiting import until, until_blocked
 
 ONE_CONNECTION = {"DB_POOL_SIZE": "1", "DB_MAX_OVERFLOW": "0"}
@@ -52,3 +58,28 @@ async def test_what_has_not_begun_when_its_client_leaves_is_not_begun(url: URL, 
     statuses = [event["status"] for event in service.events("request")]
     assert sorted(statuses) == [201, 201] + [499] * MANY
     assert ask(url, "SELECT email FROM users ORDER BY id") == [("begun@example.com",), ("next@example.com",)]
+
+
+async def test_what_has_begun_when_its_client_leaves_may_take_further_connections(live_url: URL) -> None:
+    left = False
+
+    async def endpoint(session: WriteSession, transactions: WriteTransactions, reader: ReadConnection) -> None:
+        nonlocal left
+        session.add(new_user())
+        await session.flush()
+        left = True
+        await reader.all(text("SELECT 1"))
+        async with transactions() as another:
+            another.add(new_user())
+
+    async with running(live_url) as app:
+        app.add_api_route("/write", endpoint, methods=["POST"])
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope | {"state": {IS_CLOSING: lambda: left}}, receive, send)
+
+        async with client_of(asgi) as client:
+            assert (await client.post("/write")).status_code == 200
+            assert (await client.post("/write")).status_code == 499
+
+    assert count(live_url, "users") == 2

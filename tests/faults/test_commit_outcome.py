@@ -92,7 +92,7 @@ async def through_a_wire(url: URL, folder: Path, fault: Fault) -> AsyncIterator[
 async def test_the_answer_is_the_truth(
     live_url: URL, tmp_path: Path, fault: Fault, status: int, code: str | None, stored: int
 ) -> None:
-    time = {"request_timeout": 1} if fault == "silence" else {}
+    time = {"request_timeout": 3} if fault == "silence" else {}
     async with (
         through_a_wire(live_url, tmp_path, fault) as url,
         running(url, **time) as app,
