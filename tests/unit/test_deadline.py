@@ -26,12 +26,13 @@ async def test_a_block_out_of_time_is_cancelled_and_its_task_goes_on() -> None:
 
 async def test_what_waits_in_spite_of_that_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadline, "CLEAN_UP", 0.01)
-    with Deadline(0.01) as limit:
-        limit.start()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.Event().wait()
+    async with asyncio.timeout(10):
+        with Deadline(0.01) as limit:
+            limit.start()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.Event().wait()
 
     assert limit.has_passed
 
