@@ -28,6 +28,8 @@ class Work:
     is_client_gone: Callable[[], bool] = lambda: False
     has_begun: bool = False
     """Whether it has had a connection for writes. From then on it comes to its end, whether the client waits or not."""
+    connections: int = 0
+    """How many for writes it has now."""
 
     def is_abandoned(self) -> bool:
         return not self.has_begun and self.is_client_gone()

@@ -8,7 +8,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.pool.base import _ConnectionRecord
 from sqlalchemy.util import await_only
 
-from app.core.context import work
+from app.core.context import Work, work
 from app.core.errors import ClientGone
 from app.db.turns import NO_SUBJECT, Turns
 
@@ -43,13 +43,12 @@ class WritePool(NotifyingQueuePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._turns = Turns(self.size() + self._max_overflow)
-        self._subjects: dict[ConnectionPoolEntry, str] = {}
-        """Of those who have a connection."""
+        self._holders: dict[ConnectionPoolEntry, tuple[str, Work]] = {}
 
     def _do_get(self) -> ConnectionPoolEntry:
         mine = work()
-        # Who has a connection already would hold it while it waits for another.
-        subject = NO_SUBJECT if mine.has_begun else mine.subject
+        # Who has a connection would keep it while it waits for another.
+        subject = NO_SUBJECT if mine.connections else mine.subject
         try:
             await_only(self._turns.take(subject, self.timeout()))
         except TimeoutError as error:
@@ -59,12 +58,15 @@ class WritePool(NotifyingQueuePool):
         except BaseException:
             self._turns.give(subject)
             raise
-        self._subjects[record] = subject
+        self._holders[record] = subject, mine
         mine.has_begun = True
+        mine.connections += 1
         return record
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        subject, holder = self._holders.pop(record)
         try:
             super()._do_return_conn(record)
         finally:
-            self._turns.give(self._subjects.pop(record))
+            holder.connections -= 1
+            self._turns.give(subject)

@@ -4,8 +4,11 @@ import asyncio
 from typing import Any
 
 import psycopg
+import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from app.api.deps import WriteSession, WriteTransactions
 from tests.support.accounts import USERS
 from tests.support.application import client_of, running
 from tests.support.database import plain
@@ -16,13 +19,22 @@ PATIENCE: dict[str, Any] = dict.fromkeys(TIMEOUTS, 600)
 CHANGES = 200
 
 
-async def test_unrelated_writes_succeed_while_many_changes_wait_for_one_row(live_url: URL) -> None:
+async def change(session: WriteSession, transactions: WriteTransactions) -> None:
+    """Counts something in a transaction of its own before it changes the row, as limits of attempts do."""
+    async with transactions() as another:
+        await another.execute(text("SELECT 1"))
+    await session.execute(text("SELECT FROM users WHERE email = 'ada@example.com' FOR UPDATE"))
+
+
+@pytest.mark.parametrize("path", [USERS, "/hot"])
+async def test_unrelated_writes_succeed_while_many_changes_wait_for_one_row(live_url: URL, path: str) -> None:
     async with running(live_url, **PATIENCE) as app, client_of(app) as client, asyncio.timeout(100):
+        app.add_api_route("/hot/{user_id}", change, methods=["PATCH"])
         user = (await client.post(USERS, json={"email": "ada@example.com"})).json()
         with psycopg.connect(plain(live_url)) as somebody:
             somebody.execute("SELECT FROM users FOR UPDATE")
             names = [{"name": f"Ada {number}"} for number in range(CHANGES)]
-            changes = [asyncio.create_task(client.patch(f"{USERS}/{user['id']}", json=name)) for name in names]
+            changes = [asyncio.create_task(client.patch(f"{path}/{user['id']}", json=name)) for name in names]
             await until_blocked(live_url, 10)
 
             creations = await asyncio.gather(
