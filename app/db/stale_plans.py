@@ -52,7 +52,8 @@ def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionCon
     except dialect.loaded_dbapi.Error as error:
         if connection.info[STATEMENTS] > 1 or not is_stale_plan(error):
             raise
-        # asyncpg's connections learn of it here. psycopg's are replaced, but for this one, which forgets with ROLLBACK.
+        # asyncpg's connections learn of it here. psycopg's are replaced, but for this one, which forgets with ROLLBACK:
+        # of a transaction in which nothing has happened, so that it is no end of one as session.py means it.
         context.handle_dbapi_exception(error)
         context.pre_exec()
         if dialect.driver == "psycopg":
