@@ -34,6 +34,7 @@ TITLES = {
     422: "Unprocessable Content",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    499: "Client Closed Request",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -84,12 +85,16 @@ def http_problem(status: int, *, headers: dict[str, str] | None = None) -> Respo
     return problem(status, code, detail, headers=headers)
 
 
+def problem_of(error: DomainError) -> Response:
+    return problem(error.status, error.code, error.detail, headers=dict(error.headers))
+
+
 def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: its own domain errors, and those that any route can meet."""
     codes: dict[int, list[str]] = {
         422: ["validation_failed"],
         500: ["internal_error"],
-        503: ["database_unavailable"],
+        503: ["database_unavailable", "request_timed_out"],
     }
     for error in errors:
         codes.setdefault(error.status, []).append(error.code)
@@ -108,7 +113,7 @@ async def on_domain_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this type alone
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", code=error.code, **describe_error(error.__cause__ or error))
-    return problem(error.status, error.code, error.detail, headers=dict(error.headers))
+    return problem_of(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

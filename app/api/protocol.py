@@ -11,7 +11,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.errors import http_problem
-from app.api.middleware import SECURITY_HEADERS
+from app.api.middleware import IS_CLOSING, SECURITY_HEADERS
 from app.core.config import Settings
 from app.core.context import new_request_id, request_context
 
@@ -107,6 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget_timer()
         self._in_head, self._received = False, 0
+        # uvicorn's own mark that the client has left is set on the last request alone, when several were pipelined.
+        self.scope["state"][IS_CLOSING] = self.transport.is_closing
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -117,6 +117,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
+    request_timeout: Seconds = 12.0
     http_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**2)
     http_header_lines: int = Field(default=100, ge=10, le=1000)
     http_head_timeout: Seconds = 10.0

@@ -174,6 +174,17 @@ class WriteConflict(DomainError):
     headers = RETRY_SOON
 
 
+class RequestTimedOut(DomainError):
+    code, status, detail = "request_timed_out", 503, "The request took too long; what it had begun was undone."
+    headers = RETRY_SOON
+
+
+class ClientGone(DomainError):
+    """Its answer reaches nobody; the status, which is nginx's, is seen in the log."""
+
+    code, status, detail = "client_closed_request", 499, "The client left before its request had begun."
+
+
 class InvalidSettings(Exception):
     """The environment doesn't make a valid configuration; `faults` has one line for each thing to mend."""
 
