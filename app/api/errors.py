@@ -115,8 +115,12 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return _method_not_allowed(_methods(request))
     return http_problem(error.status_code, headers=headers)
+
+
+def _method_not_allowed(methods: set[str]) -> Response:
+    return http_problem(405, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _methods(request: Request) -> set[str]:
@@ -128,11 +132,14 @@ def _methods(request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-async def on_invalid_request(_request: Request, error: Exception) -> Response:
+async def on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
     if isinstance(error.body, bytes):  # FastAPI doesn't parse a body whose Content-Type isn't JSON
         return http_problem(415)
     shown = error.errors()[:MOST_FAULTS]
+    # No id could be `me`, so `PATCH /users/me` is sent to `/users/me`, though `/users/{user_id}` takes the method.
+    if any(fault["loc"][0] == "path" for fault in shown) and request.method not in (methods := _methods(request)):
+        return _method_not_allowed(methods)
     faults = [Fault(loc=_bounded(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in shown]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)
 
