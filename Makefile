@@ -42,7 +42,7 @@ drill: $(READY) ## Remove posts from a copy of the checkout, and add comments to
 SEED ?= $(shell date +%s)
 EXAMPLES ?= 100
 fuzz: $(READY) ## Send the service what its contract allows and forbids, from a new seed
-	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --no-cov -v --log-cli-level=INFO $(ARGS) tests/faults/test_contract.py
+	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --no-cov -rP $(ARGS) tests/faults/test_contract.py
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix

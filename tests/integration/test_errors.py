@@ -66,6 +66,14 @@ async def test_a_405_names_no_methods_of_another_path_that_looks_alike(client: h
     assert response.headers["Allow"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_path_that_is_no_id_has_its_own_methods(client: httpx2.AsyncClient, method: str) -> None:
+    response = await client.request(method, ME)
+
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET, HEAD"
+
+
 async def test_a_405_below_a_parameter_names_the_methods_too(client: httpx2.AsyncClient) -> None:
     response = await client.post(f"{USERS}/0/")
 
