@@ -43,6 +43,6 @@ def test_the_service_keeps_its_contract(template: URL, tmp_path: Path, who: str)
             document = json.load(response)
         report = fuzz(document, address, Cast(who, app, portal), seed=SEED, examples=EXAMPLES)
 
-    print(who, report)  # noqa: T201 - `make fuzz` shows it
+    print(who, report)  # noqa: T201 - shown by `make fuzz`
     assert report.faults == {}, report
     assert report.let_in >= 0.5, report
