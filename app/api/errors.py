@@ -30,6 +30,7 @@ TITLES = {
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
     421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
@@ -45,6 +46,7 @@ _HTTP_ERRORS = {
     413: ("content_too_large", "The request body is too large."),
     414: ("uri_too_long", "The URL is too long, or has too many parameters."),
     415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
+    416: ("range_not_satisfiable", "The file has no such part; `Content-Range` says how long it is."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
     431: ("request_header_fields_too_large", "The request's headers are too large, or too many."),
 }
@@ -115,7 +117,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _method_not_allowed(_methods(request))
+        return _method_not_allowed(_methods(request) or {"GET", "HEAD"})  # files are no routes
     return http_problem(error.status_code, headers=headers)
 
 
