@@ -27,7 +27,7 @@ SETTINGS = {
     "PASSWORD_TIME_COST": "1",
     "PASSWORD_MEMORY_KIB": "8",
 }
-SEED, EXAMPLES = int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_EXAMPLES", "6"))
+SEED, EXAMPLES = int(os.environ.get("FUZZ_SEED", "1")), int(os.environ.get("FUZZ_EXAMPLES", "4"))
 
 
 @pytest.mark.parametrize("who", ["anon", "other", "owner", "admin"])
