@@ -24,6 +24,7 @@ LOGGED_PATH = 1000  # characters
 IS_CLOSING = "is_closing"
 """In a request's state: a function of the server that tells whether the connection is at its end."""
 
+_OF_THE_BODY = ("content-type", "content-length")
 _CLIENT_CLOSED = 499  # nginx's status for a client that disconnected; only logged
 
 # What the OWASP REST Security Cheat Sheet asks of an API. Answers may be personal, so no cache keeps them.
@@ -124,12 +125,14 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Answers HEAD like GET, without the body. Replaces the framework's 413 in plain text by a problem."""
+        """Answers HEAD like GET, without the body. Replaces the framework's errors in plain text by problems."""
         if self._is_replaced:
             return
         if message["type"] == "http.response.start":
             if _is_plain_refusal(message):
-                await http_problem(message["status"])(self.scope, _nothing, self.send)
+                raw = Headers(raw=message.get("headers", []))
+                kept = {name: value for name, value in raw.items() if name not in _OF_THE_BODY}
+                await http_problem(message["status"], headers=kept)(self.scope, _nothing, self.send)
                 self._is_replaced = True
                 return
             self.status = message["status"]
@@ -172,8 +175,8 @@ def _has_body(headers: Headers) -> bool:
 
 
 def _is_plain_refusal(start: Message) -> bool:
-    """Whether it begins the answer of `max_body_size`, which no handler of errors sees."""
-    if start["status"] != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    """Whether it begins an answer of `max_body_size`, of files or of CORS, which no handler of errors sees."""
+    if start["status"] < HTTPStatus.BAD_REQUEST:
         return False
     return Headers(raw=start.get("headers", [])).get("content-type", "").startswith("text/plain")
 
