@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import http_problem, internal_error
+from app.core.access_log import AccessLog
 from app.core.config import LARGEST_BODY, Settings
 from app.core.context import new_request_id, request_context
 from app.core.logs import describe_error
@@ -30,7 +31,7 @@ SECURITY_HEADERS = (
 )
 TRANSPORT_SECURITY = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),)
 
-access_log = structlog.get_logger("app.access")
+log = structlog.get_logger()
 
 
 class RequestLayer:
@@ -38,6 +39,7 @@ class RequestLayer:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
+        self._log = AccessLog(settings)
         self._hosts = tuple(host.lower() for host in settings.hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
@@ -53,7 +55,13 @@ class RequestLayer:
             try:
                 await self._guarded(exchange, headers, receive)
             finally:
-                exchange.log()
+                self._log.write(
+                    method=scope["method"],
+                    path=exchange.path,
+                    status=exchange.status or _CLIENT_CLOSED,
+                    duration_ms=exchange.duration_ms,
+                    request_id=request_id,
+                )
 
     async def _guarded(self, exchange: "_Exchange", headers: Headers, receive: Receive) -> None:
         method = "GET" if exchange.is_head else exchange.scope["method"]
@@ -61,7 +69,7 @@ class RequestLayer:
         try:
             await (self._refusal(scope, headers) or self._app)(scope, receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
-            access_log.error("request_failed", url=exchange.path, **describe_error(error))
+            log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, receive, exchange.send)
 
@@ -111,14 +119,9 @@ class _Exchange:
         await self._send(message)
         self._ended = perf_counter()  # background tasks after the last byte aren't part of the duration
 
-    def log(self) -> None:
-        access_log.info(
-            "request",
-            method=self.scope["method"],
-            path=self.path,
-            status=self.status or _CLIENT_CLOSED,
-            duration_ms=round((self._ended - self._started) * 1000, 2),
-        )
+    @property
+    def duration_ms(self) -> float:
+        return round((self._ended - self._started) * 1000, 2)
 
 
 def _without_trailing_slash(path: str) -> str:
