@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.deadline import Deadline
 from app.api.errors import http_problem, internal_error, problem_of
+from app.core.access_log import AccessLog
 from app.core.config import LARGEST_BODY, Settings
 from app.core.context import Work, new_request_id, request_context
 from app.core.errors import RequestTimedOut
@@ -37,7 +38,7 @@ SECURITY_HEADERS = (
 )
 TRANSPORT_SECURITY = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),)
 
-access_log = structlog.get_logger("app.access")
+log = structlog.get_logger()
 
 
 class RequestLayer:
@@ -46,6 +47,7 @@ class RequestLayer:
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._log = AccessLog(settings)
         self._hosts = tuple(host.lower() for host in settings.hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
@@ -63,7 +65,13 @@ class RequestLayer:
             try:
                 await self._guarded(exchange, headers)
             finally:
-                exchange.log()
+                self._log.write(
+                    method=scope["method"],
+                    path=exchange.path,
+                    status=exchange.status or _CLIENT_CLOSED,
+                    duration_ms=exchange.duration_ms,
+                    request_id=request_id,
+                )
 
     async def _guarded(self, exchange: "_Exchange", headers: Headers) -> None:
         method = "GET" if exchange.is_head else exchange.scope["method"]
@@ -73,10 +81,10 @@ class RequestLayer:
                 deadline.start(later=self._settings.http_body_timeout if _has_body(headers) else 0)
                 await (self._refusal(scope, headers) or self._app)(scope, exchange.receive, exchange.send)
             if deadline.has_passed and exchange.status is None:
-                access_log.warning("request_timed_out", url=exchange.path)
+                log.warning("request_timed_out", url=exchange.path)
                 await problem_of(RequestTimedOut())(scope, exchange.receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
-            access_log.error("request_failed", url=exchange.path, **describe_error(error))
+            log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, exchange.receive, exchange.send)
 
@@ -145,14 +153,9 @@ class _Exchange:
         await self._send(message)
         self._ended = perf_counter()  # background tasks after the last byte aren't part of the duration
 
-    def log(self) -> None:
-        access_log.info(
-            "request",
-            method=self.scope["method"],
-            path=self.path,
-            status=self.status or _CLIENT_CLOSED,
-            duration_ms=round((self._ended - self._started) * 1000, 2),
-        )
+    @property
+    def duration_ms(self) -> float:
+        return round((self._ended - self._started) * 1000, 2)
 
 
 def _without_trailing_slash(path: str) -> str:
