@@ -29,7 +29,9 @@ class KeyedQuery:
     `largest_batch` bounds the keys of one query: fewer where rows are large.
     """
 
-    def __init__(self, statement: Select[*tuple[Any, ...]], key: InstrumentedAttribute[Any], *, largest_batch: int = 100) -> None:
+    def __init__(
+        self, statement: Select[*tuple[Any, ...]], key: InstrumentedAttribute[Any], *, largest_batch: int = 100
+    ) -> None:
         keys = bindparam("keys", type_=ARRAY(key.type))
         self.statement = statement.add_columns(key.label("shared_read_key")).where(key == any_(keys))
         self.largest_batch = largest_batch
