@@ -29,6 +29,7 @@ from app.db.audit import AuditedSession
 from app.db.commit import known_outcome
 from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool, WritePool
+from app.db.shared_reads import SharedReads
 from app.db.stale_plans import give_up_stale_plans, repeat_first_statements
 
 log = structlog.get_logger()
@@ -112,6 +113,8 @@ class Reader:
 
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._connect = connect
+        shared = SharedReads(self.all)
+        self.by_key, self.all_shared = shared.one, shared.all
 
     async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Every row. The calling repo declares its columns with a Protocol: mypy can't see them here."""

@@ -17,6 +17,7 @@ from app.db.models.co_authorship import CoAuthorship
 from app.db.models.post import Post
 from app.db.models.user import User
 from app.db.session import Reader
+from app.db.shared_reads import KeyedQuery
 from app.schemas.pages import Position
 
 CONFLICTS = {"uq_posts_slug": SlugTaken, "fk_posts_author_id_users": AuthorUnknown}
@@ -54,7 +55,7 @@ _SUMMARY = select(
     Post.created_at,
     Post.updated_at,
 ).join(User, Post.author_id == User.id)
-_ONE = _SUMMARY.add_columns(Post.body).where(Post.id == bindparam("id"))
+_ONE = KeyedQuery(_SUMMARY.add_columns(Post.body), Post.id, largest_batch=20)
 
 
 def _page(*, drafts: bool, of_author: bool) -> Select[Any]:
@@ -90,14 +91,14 @@ class PostReadRepo:
         self._reader = reader
 
     async def get(self, post_id: UUID) -> PostRow | None:
-        return await self._reader.first(_ONE, {"id": post_id})
+        return await self._reader.by_key(_ONE, post_id)
 
     async def page(self, *, after: Position, limit: int, drafts: bool, author_id: UUID | None) -> Sequence[PostRow]:
         """Posts older than `after`, newest first: by publication, or drafts by creation."""
         parameters: dict[str, Any] = {"at": after.at, "id": after.id, "limit": limit}
         if author_id:
             parameters["author_id"] = author_id
-        return await self._reader.all(_PAGES[drafts, author_id is not None], parameters)
+        return await self._reader.all_shared(_PAGES[drafts, author_id is not None], parameters)
 
 
 class PostRepo:

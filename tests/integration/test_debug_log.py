@@ -46,7 +46,7 @@ async def test_a_read_that_runs_again_says_so(live_client: httpx2.AsyncClient, l
     [again] = lines.named("read_again")
     assert response.status_code == 200
     assert again["level"] == "debug"
-    assert again["request_id"] == response.headers["X-Request-ID"]
+    assert "request_id" not in again  # others may have waited for the same query
 
 
 async def test_the_start_of_the_embedded_database_is_told() -> None:
