@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     db_prepared_statements: bool = True
 
     registration: Literal["open", "admins"] = "open"
+    public_users: Literal["authors", "everybody", "nobody"] = "authors"
     unverified_may: Literal["write", "read", "nothing"] | None = None
     access_token_lifetime: Seconds = 900.0
     refresh_token_lifetime: float = Field(default=30 * 86400.0, ge=60, le=366 * 86400)

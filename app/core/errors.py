@@ -52,7 +52,7 @@ class UserNameless(DomainError):
 
 
 class SlugTaken(DomainError):
-    code, status, detail = "slug_taken", 409, "Another post already uses this slug."
+    code, status, detail = "slug_taken", 409, "A published post, or another one of this author, already uses this slug."
 
 
 class AuthorUnknown(DomainError):

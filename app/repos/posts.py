@@ -20,7 +20,12 @@ from app.db.session import Reader
 from app.db.shared_reads import KeyedQuery
 from app.schemas.pages import Position
 
-CONFLICTS = {"uq_posts_slug": SlugTaken, "fk_posts_author_id_users": AuthorUnknown}
+CONFLICTS = {
+    "uq_posts_published_slug": SlugTaken,
+    "uq_posts_slug_author_id": SlugTaken,
+    "uq_posts_slug": SlugTaken,  # among all posts; on databases that wait for their contract revision
+    "fk_posts_author_id_users": AuthorUnknown,
+}
 
 _BATCH = 500  # posts that are deleted at a time
 
@@ -110,9 +115,12 @@ class PostRepo:
         statement = self._with_authors().where(Post.id == post_id).with_for_update(of=Post)
         return (await self._session.scalars(statement)).one_or_none()
 
-    async def find_by_slugs(self, slugs: Iterable[str]) -> Sequence[Post]:
-        """The posts with these slugs and their authors, locked."""
-        statement = self._with_authors().where(Post.slug.in_(slugs)).with_for_update(of=Post)
+    async def find_by_slugs(self, slugs: Iterable[str], *, authors: Iterable[UUID]) -> Sequence[Post]:
+        """The posts with these slugs and their authors, locked; of drafts those of `authors` and of people without an
+        account: other accounts' drafts are nobody else's business.
+        """
+        known = Post.published_at.is_not(None) | Post.author_id.in_(authors) | Post.author.has(User.email.is_(None))
+        statement = self._with_authors().where(Post.slug.in_(slugs), known).with_for_update(of=Post)
         return (await self._session.scalars(statement)).all()
 
     async def create(self, *, author: User, co_authors: Sequence[User] = (), **values: Any) -> Post:

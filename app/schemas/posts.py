@@ -22,7 +22,10 @@ SLUG = pattern(
 Slug = Annotated[
     str,
     StringConstraints(pattern=SLUG, max_length=300),
-    Field(description="The post's own path, unique among all posts.", examples=["1843/10/notes"]),
+    Field(
+        description="The post's own path, unique among published posts and among those of its author.",
+        examples=["1843/10/notes"],
+    ),
 ]
 
 
