@@ -14,14 +14,17 @@ from app.db.models.co_authorship import CoAuthorship
 from app.db.models.post import Post
 from app.db.models.user import User
 from app.db.session import Reader
+from app.db.shared_reads import KeyedQuery
 from app.schemas.pages import Position
 
 _COLUMNS = (User.id, User.name, User.created_at)
 _IS_PUBLISHED = Post.published_at.is_not(None)
-_ONE = select(*_COLUMNS).where(
-    User.id == bindparam("id"),
-    exists().where(Post.author_id == User.id, _IS_PUBLISHED)
-    | exists().where(CoAuthorship.user_id == User.id, CoAuthorship.post_id == Post.id, _IS_PUBLISHED),
+_ONE = KeyedQuery(
+    select(*_COLUMNS).where(
+        exists().where(Post.author_id == User.id, _IS_PUBLISHED)
+        | exists().where(CoAuthorship.user_id == User.id, CoAuthorship.post_id == Post.id, _IS_PUBLISHED),
+    ),
+    User.id,
 )
 
 
@@ -55,11 +58,11 @@ class AuthorReadRepo:
 
     async def get(self, user_id: UUID) -> AuthorRow | None:
         """The user, if a published post names them, also as a co-author."""
-        return await self._reader.first(_ONE, {"id": user_id})
+        return await self._reader.by_key(_ONE, user_id)
 
     async def page(self, *, after: Position, limit: int) -> Sequence[AuthorRow]:
         """Those with a published post of their own, newest first by the time in their ids.
 
         Users who are co-authors alone aren't among them: telling which of their posts are published takes reading all.
         """
-        return await self._reader.all(_PAGE, {"id": after.id, "limit": limit})
+        return await self._reader.all_shared(_PAGE, {"id": after.id, "limit": limit})
