@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import (
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable, DomainError
 from app.core.product import COMMAND
-from app.db.audit import AuditedSession
-from app.db.commit import known_outcome
+from app.db.audit import hand_over_actor
+from app.db.commit import WriteSession, known_outcome
 from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool
 
@@ -40,12 +40,13 @@ class Database:
     def __init__(self, url: URL, settings: Settings) -> None:
         options = _engine_options(url, settings)
         self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
+        hand_over_actor(self.write_engine)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
         self.read_engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
         for engine in self.engines:
             event.listen(engine.sync_engine, "handle_error", _give_up_stale_plans)
         self.session_maker: SessionMaker = async_sessionmaker(
-            self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
+            self.write_engine, expire_on_commit=False, sync_session_class=WriteSession
         )
         self.reader = Reader(self.read_engine.connect)
 
