@@ -50,7 +50,6 @@ REPLACED = (
     ("app/rehearsal.py", "Scope.POSTS_READ, Scope.POSTS_WRITE, ", ""),
     ("pyproject.toml", "app.repos | app.importing", "app.repos"),
     ("pyproject.toml", '"app.importing", ', ""),
-    ("app/wiring.py", "= (PostRepo(self._session),)", "= ()"),
 )
 
 
@@ -74,7 +73,7 @@ def contract(revision: str) -> str:
     upgrade, downgrade = (body(revision, name) for name in ("upgrade", "downgrade"))
     drops = [each for each in upgrade if "op.drop_index" not in each]
     revision = rewritten(revision, "upgrade", sorted(drops, key=lambda each: "co_authorships" not in each))
-    revision = rewritten(revision, "downgrade", sorted(downgrade, key=lambda each: "'co_authorships'" in each))
+    revision = rewritten(revision, "downgrade", sorted(downgrade, key=lambda each: "co_authorships" in each))
     return revision.replace('phase: str = "expand"', 'phase: str = "contract"\ndestructive = True')
 
 

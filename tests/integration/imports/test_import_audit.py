@@ -1,6 +1,7 @@
 """What the audit log says of an import."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.engine import URL
@@ -13,7 +14,7 @@ def markdown(*authors: str, title: str = "Notes") -> str:
     return f"+++\ntitle = '{title}'\nauthors = {list(authors)}\ndate = 2016-09-29\n+++\nText\n"
 
 
-async def test_an_import_is_told_as_the_command_and_a_byline_as_a_change_of_its_post(
+async def test_an_import_is_told_as_the_command_and_a_byline_as_changes_of_its_post(
     live_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "notes.md"
@@ -32,15 +33,29 @@ async def test_an_import_is_told_as_the_command_and_a_byline_as_a_change_of_its_
     ids = {name: str(found) for name, found in ask(live_url, "SELECT name, id FROM users")}
     post = str(ask(live_url, "SELECT id FROM posts")[0][0])
     assert {kind for kind, *_ in created + turned + passed_on} == {"command"}
-    assert sorted(row[1] for row in created) == ["post.created", *["user.created"] * 3]
+    assert sorted(row[1] for row in created) == ["post.created", *["post.updated"] * 2, *["user.created"] * 3]
     new = next(changes for _, action, _, changes in created if action == "post.created")
     assert new["author_id"] == [None, ids["Ada"]]
-    assert new["co_authorships"] == [[], [ids["Grace"], ids["Mary"]]]
     assert again == []
-    turned_to = {"co_authorships": [[ids["Grace"], ids["Mary"]], [ids["Mary"], ids["Grace"]]]}
-    assert turned == [("command", "post.updated", post, turned_to)]
-    passed = {"author_id": [ids["Ada"], ids["Mary"]], "co_authorships": [[ids["Mary"], ids["Grace"]], []]}
-    assert passed_on == [("command", "post.updated", post, passed)]
+
+    def place(name: str, position: int) -> dict[str, Any]:
+        return {"user_id": ids[name], "position": position}
+
+    def byline(*rows: Record) -> list[Any]:
+        assert {(action, entity_id) for _, action, entity_id, _ in rows} == {("post.updated", post)}
+        return [changes["co_authorships"] for *_, changes in rows]
+
+    assert byline(*(row for row in created if row[1] == "post.updated")) == [
+        [None, place("Grace", 1)],
+        [None, place("Mary", 2)],
+    ]
+    assert sorted(byline(*turned), key=str) == sorted(
+        [[place("Grace", 1), place("Grace", 2)], [place("Mary", 2), place("Mary", 1)]], key=str
+    )
+    changed = next(row[3] for row in passed_on if "author_id" in row[3])
+    assert changed == {"author_id": [ids["Ada"], ids["Mary"]]}
+    removed = byline(*(row for row in passed_on if "co_authorships" in row[3]))
+    assert sorted(removed, key=str) == sorted([[place("Mary", 1), None], [place("Grace", 2), None]], key=str)
 
 
 async def test_a_dry_run_leaves_no_record(live_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
