@@ -81,14 +81,10 @@ def test_a_byline_that_cascade_deletes_is_told_as_changes_of_its_post(url: URL) 
 
     ask(url, "DELETE FROM posts")
 
+    gone = {"co_authorships": [{"user_id": str(grace), "position": 1}, None]}
     assert audit_log_of(url)[known:] == [
         ("database_role", "post.deleted", str(post), {}),
-        (
-            "database_role",
-            "post.updated",
-            str(post),
-            {"co_authorships": [{"user_id": str(grace), "position": 1}, None]},
-        ),
+        ("database_role", "post.updated", str(post), gone),
     ]
 
 
