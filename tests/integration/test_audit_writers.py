@@ -17,6 +17,7 @@ from app.db.models.user import User
 from app.db.session import Database
 from tests.support.application import make_settings
 from tests.support.database import ask, audit_log_of, plain
+from tests.support.statements import recorded
 
 ADA, GRACE, MARY = (uuid7() for _ in range(3))
 ACTOR = Actor("api_key", uuid7(), uuid7())
@@ -188,6 +189,16 @@ async def test_nobody_is_taken_for_whoever_had_the_connection_before(database: D
     rows = ask(live_url, "SELECT actor_kind, actor_id, actor_key_id, request_id FROM audit_events ORDER BY at, id")
 
     assert rows == kept
+
+
+async def test_through_asyncpg_the_actor_goes_with_begin(url: URL) -> None:
+    database = Database(url, make_settings(url))
+    with recorded(database.write_engine) as statements:
+        await write(database, lambda session: session.execute(insert(User).values(USERS[0])))
+    await database.close()
+
+    assert actors(url) == [(ACTOR.kind, ACTOR.id, ACTOR.key_id, REQUEST, None)]
+    assert [statement for statement in statements if "set_config" in statement] == []
 
 
 async def test_who_acts_may_become_known_within_the_transaction(database: Database, live_url: URL) -> None:
