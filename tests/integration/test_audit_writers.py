@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, event, insert, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,6 @@ from app.db.models.user import User
 from app.db.session import Database
 from tests.support.application import make_settings
 from tests.support.database import ask, audit_log_of, plain
-from tests.support.statements import recorded
 
 ADA, GRACE, MARY = (uuid7() for _ in range(3))
 ACTOR = Actor("api_key", uuid7(), uuid7())
@@ -192,13 +191,14 @@ async def test_nobody_is_taken_for_whoever_had_the_connection_before(database: D
 
 
 async def test_through_asyncpg_the_actor_goes_with_begin(url: URL) -> None:
+    statements: list[str] = []
     database = Database(url, make_settings(url))
-    with recorded(database.write_engine) as statements:
-        await write(database, lambda session: session.execute(insert(User).values(USERS[0])))
+    event.listen(database.write_engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    await write(database, lambda session: session.execute(insert(User).values(USERS[0])))
     await database.close()
 
     assert actors(url) == [(ACTOR.kind, ACTOR.id, ACTOR.key_id, REQUEST, None)]
-    assert [statement for statement in statements if "set_config" in statement] == []
+    assert [statement for statement in statements if "audit." in statement] == []
 
 
 async def test_who_acts_may_become_known_within_the_transaction(database: Database, live_url: URL) -> None:
