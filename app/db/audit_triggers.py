@@ -71,13 +71,12 @@ BEGIN
 END $$"""
 
 # Whoever doesn't say who acts is told at COMMIT, when an older version of the service has written its own record.
-NAMED, UNNAMED = "record_change", "record_unnamed_change"
 TRIGGERS = {
-    NAMED: """\
+    "record_change": """\
 CREATE TRIGGER record_change AFTER INSERT OR UPDATE OR DELETE ON {table}
 FOR EACH ROW WHEN (current_setting('audit.actor_kind', true) <> '')
 EXECUTE FUNCTION record_change({arguments})""",
-    UNNAMED: """\
+    "record_unnamed_change": """\
 CREATE CONSTRAINT TRIGGER record_unnamed_change AFTER INSERT OR UPDATE OR DELETE ON {table}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (coalesce(current_setting('audit.actor_kind', true), '') = '')
 EXECUTE FUNCTION record_change({arguments})""",
@@ -85,20 +84,22 @@ EXECUTE FUNCTION record_change({arguments})""",
 _NEVER_RECORDED = frozenset({"created_at", "updated_at"})
 
 type Arguments = tuple[str, ...]
+type Triggers = dict[str, Arguments]
+"""The triggers of a table, by name, with what they are told."""
 
 
-def audited() -> dict[str, Arguments]:
-    """Every audited table, with what its triggers are told."""
+def audited() -> dict[str, Triggers]:
+    """Every audited table with its triggers."""
     models = (mapper for mapper in Base.registry.mappers if mapper.class_.__audited__)
-    return {
-        str(model.local_table): _arguments(model) for model in sorted(models, key=lambda each: str(each.local_table))
-    }
+    return {str(model.local_table): dict.fromkeys(TRIGGERS, _arguments(model)) for model in models}
 
 
-def creation(table: str, arguments: Arguments) -> list[str]:
-    """The statements that create the table's triggers."""
-    quoted = ", ".join(f"'{argument}'" for argument in arguments)
-    return [statement.format(table=table, arguments=quoted) for statement in TRIGGERS.values()]
+def creation(table: str, triggers: Triggers) -> list[str]:
+    """The statements that create the triggers."""
+    return [
+        TRIGGERS[name].format(table=table, arguments=", ".join(f"'{argument}'" for argument in arguments))
+        for name, arguments in triggers.items()
+    ]
 
 
 def _arguments(model: Mapper[Base]) -> Arguments:
@@ -133,6 +134,6 @@ def _create_functions(_metadata: MetaData, connection: Connection, **_: object) 
 
 @event.listens_for(Base.metadata, "after_create")
 def _create_triggers(_metadata: MetaData, connection: Connection, **_: object) -> None:
-    for table, arguments in audited().items():
-        for statement in creation(table, arguments):
+    for table, triggers in audited().items():
+        for statement in creation(table, triggers):
             connection.execute(text(statement))
