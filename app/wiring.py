@@ -31,7 +31,7 @@ from app.services.passwords import PasswordService
 from app.services.posts import PostReadService, PostService
 from app.services.rate_limits import Counter, DatabaseCounter, RateLimits, StorageCounter
 from app.services.reauthentication import Reauthentication
-from app.services.users import OwnedRepo, UserReadService, UserService
+from app.services.users import UserReadService, UserService
 
 type Transactions = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 """Opens write transactions, each with a session and a commit of its own."""
@@ -118,7 +118,6 @@ class Writes:
 
     @property
     def users(self) -> UserService:
-        owned: tuple[OwnedRepo, ...] = (PostRepo(self._session),)
         return UserService(
             reads=UserReadRepo(self._reader),
             accounts=self._accounts,
@@ -126,7 +125,6 @@ class Writes:
             limits=self._limits,
             links=self._link_mailer,
             reauthentication=self._reauthentication,
-            owned=owned,
             settings=self._settings,
         )
 

@@ -23,8 +23,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from app.api.deps import get_db, get_reader, get_transactions
-from app.db.audit import AuditedSession
 from app.db.base import Base
+from app.db.commit import WriteSession
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
 from tests.support.application import admit_admin, client_of, make_settings, running
@@ -93,7 +93,7 @@ def session_maker(connection: AsyncConnection) -> async_sessionmaker[AsyncSessio
         connection,
         expire_on_commit=False,
         join_transaction_mode="create_savepoint",
-        sync_session_class=AuditedSession,
+        sync_session_class=WriteSession,
     )
 
 

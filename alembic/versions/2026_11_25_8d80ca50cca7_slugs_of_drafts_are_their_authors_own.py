@@ -1,7 +1,7 @@
 """slugs of drafts are their authors' own
 
 Revision ID: 8d80ca50cca7
-Revises: cdefefb13393
+Revises: b4122db52834
 Create Date: 2026-11-25 01:58:58.828718+00:00
 """
 
@@ -11,7 +11,7 @@ import safestep
 from alembic import op
 
 revision: str = "8d80ca50cca7"
-down_revision: str | None = "cdefefb13393"
+down_revision: str | None = "b4122db52834"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

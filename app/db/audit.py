@@ -1,106 +1,84 @@
-"""Every flush of a write transaction adds an audit row for each audited object that it changes.
+"""Tells the database who acts, in every transaction of an engine; the triggers on its tables write the audit log.
 
-The rows are in the same transaction, so a change and its record are committed together or not at all, and no
-service can forget one.
+Through asyncpg the actor goes with BEGIN, so that it costs no round trip. The settings end with the transaction:
+whoever gets the pooled connection next is never taken for somebody else.
 """
 
-from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import event, inspect
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
-from sqlalchemy.orm.attributes import History
+import asyncpg
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.context import actor, request_id
-from app.core.logs import MASK
-from app.db.base import PRIVATE, Base, IdMixin
-from app.db.models.audit_event import AuditEvent
+from app.core.context import Actor, actor, request_id
 
-UNAUDITED = "unaudited"
-"""The execution option of a bulk statement that needs no audit row."""
-_NOT_RECORDED = frozenset({"id", "created_at", "updated_at"})
+_FIELDS = ("actor_kind", "actor_id", "actor_key_id", "request_id")
+_SET = text("SELECT " + ", ".join(f"set_config('audit.{field}', :{field}, true)" for field in _FIELDS))
 
+SAYS_WHO_ACTS = "SELECT set_config('audit."
+"""How a statement of this module begins. It counts as part of BEGIN."""
 
-class AuditedSession(Session):
-    """The session behind every AsyncSession of the application."""
+_ACTING = "acting"
+"""In a connection's `info`: what was said in the transaction at hand."""
 
-
-@event.listens_for(AuditedSession, "do_orm_execute")
-def _refuse_unseen_changes(execution: ORMExecuteState) -> None:
-    """Bulk statements bypass the flush, so those on audited tables need the UNAUDITED option."""
-    mapper = execution.bind_mapper
-    changes = execution.is_insert or execution.is_update or execution.is_delete
-    if changes and mapper and mapper.class_.__audited__ and not execution.execution_options.get(UNAUDITED):
-        raise TypeError(f"{mapper.class_.__name__}: a bulk change escapes the audit log; change objects instead")
+type Acting = tuple[Actor, str]
+"""Who acts, in which request."""
 
 
-@event.listens_for(AuditedSession, "after_flush")
-def _record(session: Session, _context: UOWTransaction) -> None:
-    """Runs after the flush, because foreign keys that come from relationships are known only then, and the session
-    still has the changes. The rows are written by the next flush, at the latest by the commit's.
-    """
-    changed: list[tuple[str, Iterable[object]]] = [
-        ("created", session.new),
-        ("updated", session.dirty),
-        ("deleted", session.deleted),
-    ]
-    for verb, rows in changed:
-        for row in rows:
-            if isinstance(row, Base) and row.__audited__:
-                changes = _changes(row) if verb != "deleted" else {}
-                if changes or verb != "updated":
-                    entity = str(row.__tablename__).removesuffix("s")
-                    session.add(audit_event(f"{entity}.{verb}", entity, _id(row), changes))
+def hand_over_actor(engine: AsyncEngine) -> None:
+    """Makes every transaction of the engine say who acts (app/core/context.py)."""
+    event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "before_cursor_execute", _say_what_is_new)
+    event.listen(engine.sync_engine, "rollback_savepoint", _forget)
+    if engine.dialect.driver == "asyncpg":
+        event.listen(engine.sync_engine, "do_connect", _use_naming_connection)
 
 
-def audit_event(action: str, entity: str, entity_id: UUID | None, changes: dict[str, Any]) -> AuditEvent:
-    """An audit row of the current actor."""
-    who = actor()
-    return AuditEvent(
-        actor_kind=who.kind,
-        actor_id=who.id,
-        actor_key_id=who.key_id,
-        action=action,
-        entity=entity,
-        entity_id=entity_id,
-        request_id=request_id() or None,
-        changes=changes,
-    )
+class _NamingConnection(asyncpg.Connection):
+    """Says with BEGIN who acts, in the same round trip."""
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
+        if query.startswith("BEGIN"):  # it ends with a semicolon
+            said = {field: value.replace("'", "''") for field, value in _values(_acting()).items() if value}
+            query += ";".join(f"SET LOCAL audit.{field} = '{value}'" for field, value in said.items())
+        return await super().execute(query, *args, **options)
 
 
-def _id(row: Base) -> UUID | None:
-    return row.id if isinstance(row, IdMixin) else None
+def _use_naming_connection(_dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+    options["connection_class"] = _NamingConnection
 
 
-def _changes(row: Base) -> dict[str, Any]:
-    """Field -> [old, new] of what changed; [null, new] of a new row."""
-    state = inspect(row)
-    changes = {}
-    for column in state.mapper.column_attrs:
-        history: History = state.attrs[column.key].history
-        if column.key not in _NOT_RECORDED and history.has_changes():
-            private = PRIVATE.items() <= column.columns[0].info.items()
-            changes[column.key] = [_as_recorded(values, private=private) for values in (history.deleted, history.added)]
-    for name, field in row.__audited_lists__.items():
-        if name in state.committed_state:
-            before, after = ([str(getattr(item, field)) for item in items or ()] for items in _lists(row, name))
-            if before != after:
-                changes[name] = [before, after]
-    return changes
+def _begin(connection: Connection) -> None:
+    """psycopg takes one statement at a time, so there the first one is preceded by a round trip."""
+    connection.info[_ACTING] = _acting() if connection.dialect.driver == "asyncpg" else None
 
 
-def _lists(row: Base, name: str) -> tuple[Any, Any]:
-    """A list of related rows before and after the change, each in its order, which `history` doesn't keep."""
-    return inspect(row).committed_state[name], getattr(row, name)
+def _say_what_is_new(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    """Before each statement, because it may become known late who acts, as at sign-in."""
+    acting = _acting()
+    # A transaction that failed takes nothing but its end.
+    if connection.in_transaction() and connection.info[_ACTING] != acting and not statement.startswith("ROLLBACK"):
+        connection.info[_ACTING] = acting
+        connection.execute(_SET, _values(acting))
 
 
-def _as_recorded(values: Any, *, private: bool) -> Any:
-    value = values[0] if values else None
-    if value is None or isinstance(value, bool | int):
-        return value
-    if private:
-        return MASK
-    if isinstance(value, list):
-        return [str(item) for item in value]
-    return str(value)
+def say_again(connection: Connection) -> None:
+    """After a ROLLBACK that the engine doesn't know of: psycopg begins anew without a word."""
+    if connection.dialect.driver != "asyncpg":
+        _forget(connection)
+        _say_what_is_new(connection, None, "")
+
+
+def _forget(connection: Connection, *_: Any) -> None:
+    """What was said since the savepoint, the database forgets."""
+    connection.info[_ACTING] = None
+
+
+def _acting() -> Acting:
+    return actor(), request_id()
+
+
+def _values(acting: Acting) -> dict[str, str]:
+    who, request = acting
+    return dict(zip(_FIELDS, (who.kind, str(who.id or ""), str(who.key_id or ""), request), strict=True))

@@ -21,13 +21,15 @@ NAMING_CONVENTION = {
 
 PRIVATE = {"private": True}
 """`info` of a column whose values the audit log masks."""
+UNRECORDED = {"unrecorded": True}
+"""`info` of a column whose changes the audit log doesn't tell."""
 
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
-    __audited__ = True  # whether the audit log records changes (app/db/audit.py)
-    # Relationships whose changes are recorded as changes of this row, with the field to record of each.
-    __audited_lists__: ClassVar[dict[str, str]] = {}
+    __audited__ = True  # whether the audit log records changes (app/db/audit_triggers.py)
+    # The entity whose id is the first column of the primary key, if the log tells changes of a row as changes of it.
+    __part_of__: ClassVar[str | None] = None
     # Values the database makes come back with the INSERT or UPDATE: a later read of them would be hidden I/O.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy reads a plain dict here
     type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 - SQLAlchemy reads a plain dict here

@@ -10,10 +10,10 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session
 
 from app.core.errors import CommitUnknown, DatabaseUnavailable
 from app.core.logs import describe_error
-from app.db.audit import AuditedSession
 from app.db.errors import sqlstate
 
 TRANSACTION = text("SELECT pg_current_xact_id_if_assigned()::text")
@@ -27,8 +27,12 @@ log = structlog.get_logger()
 type Watch = Callable[[AsyncSession], Awaitable[None]]
 
 
-@event.listens_for(AuditedSession, "after_begin")
-def _note_connection(session: AuditedSession, *_: object) -> None:
+class WriteSession(Session):
+    """The session behind every AsyncSession of the application; it notes when it takes a connection."""
+
+
+@event.listens_for(WriteSession, "after_begin")
+def _note_connection(session: WriteSession, *_: object) -> None:
     session.info[CONNECTED] = True
 
 

@@ -11,6 +11,7 @@ from safestep.project import Limits, Project
 from sqlalchemy import MetaData
 from sqlalchemy.engine import URL, make_url
 
+import app.db.audit_revisions  # noqa: F401 - Alembic compares the triggers of the audit log too
 from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.product import COMMAND

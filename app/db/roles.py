@@ -9,7 +9,8 @@ from app.core.product import COMMAND, NAME
 OWNER, SERVICE = f"{COMMAND}_owner".replace("-", "_"), f"{COMMAND}_service".replace("-", "_")
 
 _SQL = Template("""\
--- Roles of $name. Run this as a superuser in its database, before the first migration and again after each.
+-- Roles of $name. Run this as a superuser in its database, before the first migration, and again when a release
+-- is complete: an older version of the service may still need the rights that this takes away.
 -- Migrations connect as $owner, the service as $service. Give both a way to sign in, such as ALTER ROLE … PASSWORD.
 
 DO $$$$ BEGIN
@@ -26,15 +27,16 @@ ALTER DEFAULT PRIVILEGES FOR ROLE $owner IN SCHEMA public GRANT USAGE, SELECT ON
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO $service;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO $service;
 
--- The service adds to the audit log and to nothing of what migrations keep.
+-- Triggers write the audit log. The service adds what changed no row, without the columns that say who and when; to
+-- what migrations keep it adds nothing.
 DO $$$$ DECLARE kept text; BEGIN
     FOREACH kept IN ARRAY ARRAY['audit_events', 'alembic_version'] LOOP
         IF to_regclass('public.' || kept) IS NOT NULL THEN
-            EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON public.%I FROM $service', kept);
+            EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON public.%I FROM $service', kept);
         END IF;
     END LOOP;
-    IF to_regclass('public.alembic_version') IS NOT NULL THEN
-        REVOKE INSERT ON public.alembic_version FROM $service;
+    IF to_regclass('public.audit_events') IS NOT NULL THEN
+        GRANT INSERT (action, entity, entity_id) ON public.audit_events TO $service;
     END IF;
 END $$$$;
 """)

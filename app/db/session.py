@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import (
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable, DomainError
 from app.core.product import COMMAND
-from app.db.audit import AuditedSession
-from app.db.commit import known_outcome
+from app.db.audit import hand_over_actor
+from app.db.commit import WriteSession, known_outcome
 from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool, WritePool
 from app.db.shared_reads import SharedReads
@@ -43,6 +43,7 @@ class Database:
     def __init__(self, url: URL, settings: Settings) -> None:
         options = _engine_options(url, settings)
         self.write_engine = create_async_engine(url, poolclass=WritePool, pool_pre_ping=True, **options)
+        hand_over_actor(self.write_engine)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
         self.read_engine = create_async_engine(
             url, poolclass=NotifyingQueuePool, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
@@ -51,7 +52,7 @@ class Database:
             give_up_stale_plans(engine)
         repeat_first_statements(self.write_engine)
         self.session_maker: SessionMaker = async_sessionmaker(
-            self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
+            self.write_engine, expire_on_commit=False, sync_session_class=WriteSession
         )
         self.reader = Reader(self.read_engine.connect)
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.audit import SAYS_WHO_ACTS, say_again
 from app.db.errors import is_stale_plan
 from app.db.pool import NotifyingQueuePool
 
@@ -41,8 +42,9 @@ def _begin(connection: Connection) -> None:
     connection.info[STATEMENTS] = 0
 
 
-def _count(connection: Connection, *_: Any) -> None:
-    connection.info[STATEMENTS] += 1
+def _count(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    if not statement.startswith(SAYS_WHO_ACTS):
+        connection.info[STATEMENTS] += 1
 
 
 def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
@@ -59,5 +61,6 @@ def _execute(cursor: Any, statement: str, parameters: Any, context: ExecutionCon
         if dialect.driver == "psycopg":
             cast("NotifyingQueuePool", context.engine.pool).drop_connections()
         dialect.do_rollback(connection.connection)
+        say_again(connection)
         dialect.do_execute(cursor, statement, parameters, context)
     return True

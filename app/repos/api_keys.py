@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.audit import UNAUDITED
 from app.db.models.api_key import ApiKey
 from app.db.session import Reader
 
@@ -92,5 +91,5 @@ class ApiKeyRepo:
             update(ApiKey)
             .where(ApiKey.id == key_id, stale)
             .values(last_used_at=now, updated_at=ApiKey.updated_at)
-            .execution_options(synchronize_session=False, **{UNAUDITED: True})
+            .execution_options(synchronize_session=False)
         )

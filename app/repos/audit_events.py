@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.audit import audit_event
 from app.db.models.audit_event import AuditEvent
 from app.db.session import Reader
 from app.schemas.pages import Position
@@ -20,6 +19,7 @@ _PAGE = (
         AuditEvent.actor_kind,
         AuditEvent.actor_id,
         AuditEvent.actor_key_id,
+        AuditEvent.actor_role,
         AuditEvent.action,
         AuditEvent.entity,
         AuditEvent.entity_id,
@@ -61,5 +61,5 @@ class AuditEventRepo:
 
     async def record(self, action: str, *, entity: str, entity_id: UUID | None) -> None:
         """Records something that changed no row, such as a refused sign-in."""
-        self._session.add(audit_event(action, entity, entity_id, {}))
-        await self._session.flush()
+        # These three columns are all that the service's role may write; the others have defaults.
+        await self._session.execute(insert(AuditEvent).values(action=action, entity=entity, entity_id=entity_id))

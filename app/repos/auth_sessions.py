@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.audit import UNAUDITED
 from app.db.models.auth_session import AuthSession
 from app.db.models.refresh_token import RefreshToken
 from app.db.models.user import User
@@ -118,7 +117,5 @@ class AuthSessionRepo:
     async def delete_expired(self, user_id: UUID) -> None:
         """Deletes the user's expired sessions with their tokens."""
         await self._session.execute(
-            delete(AuthSession)
-            .where(AuthSession.user_id == user_id, AuthSession.expires_at <= func.now())
-            .execution_options(**{UNAUDITED: True})
+            delete(AuthSession).where(AuthSession.user_id == user_id, AuthSession.expires_at <= func.now())
         )

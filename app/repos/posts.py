@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Select, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, joinedload, load_only, selectinload
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app.core.errors import AuthorUnknown, SlugTaken
 from app.db.base import set_columns
@@ -26,8 +26,6 @@ CONFLICTS = {
     "uq_posts_slug": SlugTaken,  # among all posts; on databases that wait for their contract revision
     "fk_posts_author_id_users": AuthorUnknown,
 }
-
-_BATCH = 500  # posts that are deleted at a time
 
 _CO_AUTHOR = aliased(User)
 # One JSON value a row: co-authors are rare, and a join would repeat the post for each of them.
@@ -149,25 +147,6 @@ class PostRepo:
 
     async def delete(self, post: Post) -> None:
         await self._session.delete(post)
-        await self._session.flush()
-
-    async def delete_of_user(self, user_id: UUID) -> None:
-        """Deletes the user's posts, and the user from the byline of others.
-
-        The database would do it alone, but then the audit log wouldn't tell of the posts.
-        """
-        await self._delete_co_author(user_id)
-        written = select(Post).where(Post.author_id == user_id).options(load_only(Post.id)).limit(_BATCH)
-        while posts := (await self._session.scalars(written)).all():
-            for post in posts:
-                await self._session.delete(post)
-            await self._session.flush()
-
-    async def _delete_co_author(self, user_id: UUID) -> None:
-        with_user = select(CoAuthorship.post_id).where(CoAuthorship.user_id == user_id)
-        posts = select(Post).where(Post.id.in_(with_user)).with_for_update(of=Post)
-        for post in await self._session.scalars(posts.options(load_only(Post.id), selectinload(Post.co_authorships))):
-            post.co_authorships = [each for each in post.co_authorships if each.user_id != user_id]
         await self._session.flush()
 
     async def _save(self, post: Post) -> Post:

@@ -123,7 +123,6 @@ class UserRepo:
         return await self._save(user)
 
     async def delete(self, user: User) -> None:
-        """Deletes the user. Rows of theirs that the audit log records one by one have to be deleted first."""
         await self._session.delete(user)
         await self._session.flush()
 

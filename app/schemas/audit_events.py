@@ -23,6 +23,9 @@ class AuditEventRead(Entity):
     actor_kind: str
     actor_id: UUID | None
     actor_key_id: UUID | None = Field(description="The API key that was used, if one was.")
+    actor_role: str | None = Field(
+        description="The database role of a change that didn't come through the service, such as by psql."
+    )
     action: str
     entity: str
     entity_id: UUID | None

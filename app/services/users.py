@@ -1,8 +1,6 @@
 """What may be done with users, and by whom."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
 from app.core.config import Settings
@@ -22,12 +20,6 @@ from app.services.rate_limits import RateLimits
 from app.services.reauthentication import Reauthentication, VerifiedPassword
 
 type UserView = UserRead | AuthorRead
-
-
-class OwnedRepo(Protocol):
-    """The repo of rows that are deleted with their user, each recorded in the audit log."""
-
-    async def delete_of_user(self, user_id: UUID) -> None: ...
 
 
 class UserReadService:
@@ -78,10 +70,8 @@ class UserService:
         limits: RateLimits,
         links: LinkMailer,
         reauthentication: Reauthentication,
-        owned: Sequence[OwnedRepo],
         settings: Settings,
     ) -> None:
-        """`owned` are the repos whose rows are deleted with their user."""
         self._reads = reads
         self._users = accounts.users
         self._accounts = accounts
@@ -90,7 +80,6 @@ class UserService:
         self._limits = limits
         self._links = links
         self._reauthentication = reauthentication
-        self._owned = owned
         self._settings = settings
 
     async def create_user(self, new: UserCreate, caller: Caller | None, client: ClientInfo) -> UserRead | Written:
@@ -157,11 +146,8 @@ class UserService:
             self._links.tell_of_change(old_email)
 
     async def delete_user(self, user_id: UUID, caller: Caller) -> None:
-        """Deletes the user and what is theirs."""
-        user = await self._for_update(user_id, caller)
-        for repo in self._owned:
-            await repo.delete_of_user(user.id)
-        await self._users.delete(user)
+        """Deletes the user and, by the database's CASCADE, what is theirs."""
+        await self._users.delete(await self._for_update(user_id, caller))
 
     async def _for_update(self, user_id: UUID, caller: Caller) -> User:
         """Returns the locked user: callers may change themselves, administrators anybody.

@@ -59,7 +59,6 @@ REPLACED = (
     ("app/rehearsal.py", "Scope.POSTS_READ, Scope.POSTS_WRITE, ", ""),
     ("pyproject.toml", "app.repos | app.importing", "app.repos"),
     ("pyproject.toml", '"app.importing", ', ""),
-    ("app/wiring.py", "= (PostRepo(self._session),)", "= ()"),
 )
 
 
@@ -83,7 +82,7 @@ def contract(revision: str) -> str:
     upgrade, downgrade = (body(revision, name) for name in ("upgrade", "downgrade"))
     drops = [each for each in upgrade if "op.drop_index" not in each]
     revision = rewritten(revision, "upgrade", sorted(drops, key=lambda each: "co_authorships" not in each))
-    revision = rewritten(revision, "downgrade", sorted(downgrade, key=lambda each: "'co_authorships'" in each))
+    revision = rewritten(revision, "downgrade", sorted(downgrade, key=lambda each: "co_authorships" in each))
     return revision.replace('phase: str = "expand"', 'phase: str = "contract"\ndestructive = True')
 
 
@@ -92,16 +91,14 @@ def function(revision: str, name: str) -> ast.FunctionDef:
 
 
 def body(revision: str, name: str) -> list[str]:
-    """The function's statements."""
-    return [ast.unparse(statement) for statement in function(revision, name).body]
+    """The function's statements, as they are written."""
+    return [ast.get_source_segment(revision, statement) or "" for statement in function(revision, name).body]
 
 
 def rewritten(revision: str, name: str, statements: list[str]) -> str:
     old = function(revision, name)
-    new = ast.parse("\n".join(statements)).body
-    text = ast.unparse(ast.FunctionDef(name, old.args, new, old.decorator_list, old.returns, type_params=[], lineno=0))
     lines = revision.splitlines()
-    return "\n".join([*lines[: old.lineno - 1], text, *lines[old.end_lineno :]]) + "\n"
+    return "\n".join([*lines[: old.lineno], *(f"    {each}" for each in statements), *lines[old.end_lineno :]]) + "\n"
 
 
 if __name__ == "__main__":

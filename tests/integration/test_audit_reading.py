@@ -52,6 +52,7 @@ async def test_the_log_is_read_newest_first_in_pages_without_gaps(
         "actor_kind",
         "actor_id",
         "actor_key_id",
+        "actor_role",
         "action",
         "entity",
         "entity_id",

@@ -38,9 +38,14 @@ async def test_the_service_works_without_owning_anything(service: URL) -> None:
     async with running(service) as app, client_of(app, headers={}) as client:
         created = await client.post(f"{API}/users", json=NEW)
         signed_in = await client.post(f"{API}/auth/token", data={"username": NEW["email"], "password": NEW["password"]})
+        refused = await client.post(f"{API}/auth/token", data={"username": NEW["email"], "password": "a guess"})
 
-    assert (created.status_code, signed_in.status_code) == (201, 200)
-    assert ask(service, "SELECT action FROM audit_events ORDER BY id")[0] == ("user.created",)
+    assert (created.status_code, signed_in.status_code, refused.status_code) == (201, 200, 401)
+    assert ask(service, "SELECT action FROM audit_events ORDER BY id") == [
+        ("user.created",),
+        ("auth_session.created",),
+        ("user.sign_in_refused",),
+    ]
     assert await to_thread.run_sync(commands.missing_migration, project, service) is None
 
 
@@ -48,6 +53,11 @@ async def test_the_service_works_without_owning_anything(service: URL) -> None:
     "statement",
     [
         "UPDATE audit_events SET action = 'nothing'",
+        "INSERT INTO audit_events (action, entity, changes) VALUES ('user.updated', 'user', '{}')",
+        "INSERT INTO audit_events (action, entity, at) VALUES ('user.updated', 'user', now())",
+        "INSERT INTO audit_events (action, entity, actor_kind) VALUES ('user.updated', 'user', 'user')",
+        "CREATE OR REPLACE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        "DROP TRIGGER record_change ON users",
         "DELETE FROM audit_events",
         "TRUNCATE audit_events",
         "ALTER TABLE audit_events DISABLE TRIGGER ALL",

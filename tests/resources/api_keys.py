@@ -26,6 +26,7 @@ def rows(world: World) -> list[Base]:
 RESOURCE = Resource(
     rows=rows,
     tables={"api_keys": frozenset({"key_hash"})},
+    goes_with_owner=("api_key.deleted",),
     routes=(
         Route(
             "POST",

@@ -29,6 +29,7 @@ RESOURCE = Resource(
         "refresh_tokens": frozenset(),
         "rate_windows": frozenset(),
     },
+    goes_with_owner=("auth_session.deleted", "auth_session.deleted"),  # the one below, and the one that asks
     routes=(
         Route(
             "POST",

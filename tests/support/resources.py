@@ -108,7 +108,7 @@ class Route:
     records: tuple[str, ...] | None = None
     """What the audit log says when the owner sends the good request, oldest first; to be stated for every change."""
     ends_account: bool = False
-    """It removes the owner; the audit log says first what `goes_with_owner`."""
+    """It removes the owner; the audit log says afterwards what `goes_with_owner`."""
     answers_first: bool = False
     """It works after the response, so that the response tells nothing."""
     needs_confirmed_address: bool = False

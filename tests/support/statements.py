@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-_FRAME = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+# Who acts goes with BEGIN, which all of a test's transactions on the shared connection have in common.
+_FRAME = ("SAVEPOINT", "RELEASE", "ROLLBACK", "SELECT set_config('audit.")
 
 
 @contextmanager

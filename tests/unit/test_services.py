@@ -37,9 +37,6 @@ class FakePosts(PostRepo):
     async def delete(self, post: Post) -> None:
         del self.rows[post.id]
 
-    async def delete_of_user(self, user_id: UUID) -> None:
-        self.rows = {post.id: post for post in self.rows.values() if post.author_id != user_id}
-
     async def _save(self, post: Post) -> Post:
         self.rows[post.id] = stored(post)
         self.written.append(post)
@@ -98,7 +95,7 @@ def users_of(*users: User) -> UserService:
     untouched: Any = Untouched()
     needed = ("reads", "passwords", "limits", "links", "reauthentication", "settings")
     accounts = AccountRepos(FakeUsers(*users), untouched, untouched, untouched)
-    return UserService(accounts=accounts, owned=(), **dict.fromkeys(needed, untouched))
+    return UserService(accounts=accounts, **dict.fromkeys(needed, untouched))
 
 
 @pytest.mark.parametrize("draft", [True, False])

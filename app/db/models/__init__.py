@@ -7,5 +7,7 @@ generated revision.
 from importlib import import_module
 from pkgutil import iter_modules
 
+import app.db.audit_triggers  # noqa: F401 - what the database has beside tables: the triggers of audited ones
+
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

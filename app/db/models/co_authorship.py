@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class CoAuthorship(Base):
     __tablename__ = "co_authorships"
-    __audited__ = False  # the post's record has its byline
+    __part_of__ = "post"
 
     post_id: Mapped[UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)

@@ -1,7 +1,7 @@
 """Posts: drafts until they have a date of publication."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
@@ -20,7 +20,6 @@ BODY_LENGTH = 1_000_000
 
 class Post(IdMixin, TimestampMixin, Base):
     __tablename__ = "posts"
-    __audited_lists__: ClassVar[dict[str, str]] = {"co_authorships": "user_id"}
 
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))

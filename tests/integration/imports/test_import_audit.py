@@ -1,6 +1,7 @@
 """What the audit log says of an import."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.engine import URL
@@ -13,34 +14,56 @@ def markdown(*authors: str, title: str = "Notes") -> str:
     return f"+++\ntitle = '{title}'\nauthors = {list(authors)}\ndate = 2016-09-29\n+++\nText\n"
 
 
-async def test_an_import_is_told_as_the_command_and_a_byline_as_a_change_of_its_post(
+class Import:
+    """Imports one post again and again."""
+
+    def __init__(self, url: URL, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._url, self._folder, self._monkeypatch = url, folder, monkeypatch
+
+    async def __call__(self, *authors: str) -> list[Record]:
+        """What is recorded when the post has these authors; byline rows of one statement in the order of their text."""
+        known = len(audit_log_of(self._url))
+        (self._folder / "notes.md").write_text(markdown(*authors))
+        assert await postern(self._monkeypatch, self._url, "import", str(self._folder)) == 0
+        return sorted(audit_log_of(self._url)[known:], key=str)
+
+
+async def test_an_import_is_told_as_the_command(live_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = Import(live_url, tmp_path, monkeypatch)
+
+    created = await imported("Ada", "Grace", "Mary")
+    again = await imported("Ada", "Grace", "Mary")
+
+    ids = {name: str(found) for name, found in ask(live_url, "SELECT name, id FROM users")}
+    assert {kind for kind, *_ in created} == {"command"}
+    assert [row[1] for row in created] == ["post.created", *["post.updated"] * 2, *["user.created"] * 3]
+    assert created[0][3]["author_id"] == [None, ids["Ada"]]
+    assert again == []
+
+
+async def test_a_byline_is_told_row_by_row_as_changes_of_its_post(
     live_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "notes.md"
+    imported = Import(live_url, tmp_path, monkeypatch)
 
-    async def imported(text: str) -> list[Record]:
-        known = len(audit_log_of(live_url))
-        file.write_text(text)
-        assert await postern(monkeypatch, live_url, "import", str(tmp_path)) == 0
-        return audit_log_of(live_url)[known:]
-
-    created = await imported(markdown("Ada", "Grace", "Mary"))
-    again = await imported(markdown("Ada", "Grace", "Mary"))
-    turned = await imported(markdown("Ada", "Mary", "Grace"))
-    passed_on = await imported(markdown("Mary"))
+    added = (await imported("Ada", "Grace", "Mary"))[1:3]
+    turned = await imported("Ada", "Mary", "Grace")
+    passed_on = await imported("Mary")
 
     ids = {name: str(found) for name, found in ask(live_url, "SELECT name, id FROM users")}
     post = str(ask(live_url, "SELECT id FROM posts")[0][0])
-    assert {kind for kind, *_ in created + turned + passed_on} == {"command"}
-    assert sorted(row[1] for row in created) == ["post.created", *["user.created"] * 3]
-    new = next(changes for _, action, _, changes in created if action == "post.created")
-    assert new["author_id"] == [None, ids["Ada"]]
-    assert new["co_authorships"] == [[], [ids["Grace"], ids["Mary"]]]
-    assert again == []
-    turned_to = {"co_authorships": [[ids["Grace"], ids["Mary"]], [ids["Mary"], ids["Grace"]]]}
-    assert turned == [("command", "post.updated", post, turned_to)]
-    passed = {"author_id": [ids["Ada"], ids["Mary"]], "co_authorships": [[ids["Mary"], ids["Grace"]], []]}
-    assert passed_on == [("command", "post.updated", post, passed)]
+
+    def place(name: str, position: int) -> dict[str, Any]:
+        return {"user_id": ids[name], "position": position}
+
+    def changed(changes: list[Any], field: str = "co_authorships") -> Record:
+        return "command", "post.updated", post, {field: changes}
+
+    assert added == sorted([changed([None, place("Grace", 1)]), changed([None, place("Mary", 2)])], key=str)
+    grace, mary = [place("Grace", 1), place("Grace", 2)], [place("Mary", 2), place("Mary", 1)]
+    assert turned == sorted([changed(grace), changed(mary)], key=str)
+    gone = [changed([place("Grace", 2), None]), changed([place("Mary", 1), None])]
+    assert passed_on == sorted([*gone, changed([ids["Ada"], ids["Mary"]], "author_id")], key=str)
 
 
 async def test_a_dry_run_leaves_no_record(live_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

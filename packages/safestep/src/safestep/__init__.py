@@ -8,12 +8,14 @@ from safestep.steps.constraints import (
     validate_constraint,
 )
 from safestep.steps.indexes import add_index_concurrently, drop_index_concurrently, reindex_concurrently
+from safestep.steps.triggers import add_trigger
 from safestep.steps.views import refresh_concurrently
 
 __all__ = [
     "add_check_not_valid",
     "add_foreign_key_not_valid",
     "add_index_concurrently",
+    "add_trigger",
     "batched_backfill",
     "drop_index_concurrently",
     "refresh_concurrently",
