@@ -216,6 +216,7 @@ async def test_who_acts_may_become_known_within_the_transaction(database: Databa
 async def test_what_a_savepoint_undid_is_said_again(database: Database, live_url: URL) -> None:
     async def within(session: AsyncSession) -> None:
         savepoint = await session.begin_nested()
+        await session.execute(text("SELECT 1"))  # the savepoint is there, before it is known who acts
         act_as(ACTOR)
         await session.execute(insert(User).values(USERS[0]))
         await savepoint.rollback()
