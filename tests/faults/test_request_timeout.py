@@ -130,7 +130,7 @@ async def test_a_response_that_has_begun_may_take_longer(url: URL) -> None:
 async def test_who_gets_a_connection_that_is_frozen_is_answered_in_time(
     live_url: URL, method: str, status: int
 ) -> None:
-    async with service(live_url, 3) as (app, client):
+    async with service(live_url, 5) as (app, client):
         pools = [cast("NotifyingQueuePool", engine.pool) for engine in app.state.database.engines]
 
         async def ask_for(name: str) -> httpx2.Response:
@@ -156,7 +156,7 @@ async def test_a_transaction_whose_connection_froze_is_given_up_in_time(live_url
         written.set()
         await asyncio.Event().wait()
 
-    async with service(live_url, 3) as (app, client):
+    async with service(live_url, 5) as (app, client):
         app.add_api_route("/frozen", endpoint, methods=["POST"])
         request = asyncio.create_task(client.post("/frozen"))
         await written.wait()
