@@ -3,6 +3,7 @@
 import logging
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from flatroute.survey import SurveyedRoute
 
@@ -28,7 +29,10 @@ def install(app: FastAPI) -> None:
 
 
 def survey(app: FastAPI) -> list[SurveyedRoute]:
-    """Every HTTP route in the order of declaration: compiled, or why not. ImportError with an unknown FastAPI."""
-    from flatroute.table import Table
-
+    """Every HTTP route in the order of declaration: compiled, or why not."""
+    try:
+        from flatroute.table import Table
+    except ImportError as error:
+        routes = iter_route_contexts(app.routes)
+        return [SurveyedRoute(tuple(route.methods or ()), route.path or "", str(error)) for route in routes]
     return Table(app).survey

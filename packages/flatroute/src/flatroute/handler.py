@@ -85,7 +85,8 @@ def _calls(endpoint: framework.Dependant) -> tuple[_Call, ...]:
                 tuple(name for name in requests if name is not None),
             )
         )
-        return cached.setdefault(key, len(calls) - 1)
+        cached.setdefault(key, len(calls) - 1)
+        return len(calls) - 1
 
     number_of(endpoint)
     return tuple(calls)

@@ -34,7 +34,13 @@ class PathTree[Value]:
         self._size += 1
 
     def find(self, path: str) -> tuple[Value, dict[str, str]] | None:
-        """The value, and what the template's parameters stand for. As in Starlette, none of them is empty."""
+        """The value, and what the template's parameters stand for. As in Starlette, none of them is empty.
+
+        Nothing is found for a path that ends with a newline: Starlette's patterns match some of those as if it weren't
+        there.
+        """
+        if path.endswith("\n"):
+            return None
         segments = path.split("/")
         nodes = [self._root]
         for segment in segments:

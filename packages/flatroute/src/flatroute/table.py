@@ -43,7 +43,7 @@ class Table:
         self.survey.append(SurveyedRoute(methods, route.path or "", obstacle))
         if not _is_comparable(route):
             self._opaque.append(_literal_start(route))
-        elif route.methods is None or "GET" in route.methods:
+        elif not route.methods or "GET" in route.methods:  # without methods, it answers all
             self._paths.add(str(route.path_format), None if obstacle else CompiledRoute(route))
 
     def _obstacles(self, route: RouteContext, app: FastAPI) -> Iterator[str]:
