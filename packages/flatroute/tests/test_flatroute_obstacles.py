@@ -29,11 +29,6 @@ async def asynchronous_generator() -> AsyncIterator[str]:
     yield "a dependency"
 
 
-async def with_response(response: Response) -> str:
-    response.headers["X-Set"] = "by a dependency"
-    return "a dependency"
-
-
 async def with_background_tasks(tasks: BackgroundTasks) -> str:
     tasks.add_task(asynchronous)
     return "a dependency"
@@ -60,7 +55,6 @@ DEPENDENCIES: dict[str, Any] = {
     "synchronous isn't a coroutine function": Depends(synchronous),
     "generator is a generator": Depends(generator),
     "asynchronous_generator is a generator": Depends(asynchronous_generator),
-    "with_response takes the response": Depends(with_response),
     "with_background_tasks takes background tasks": Depends(with_background_tasks),
     "with_scopes takes security scopes": Security(with_scopes, scopes=["a", "b"]),
     "it takes a body": Depends(with_body),

@@ -33,6 +33,7 @@ from fastapi.routing import (
 )
 from fastapi.utils import is_body_allowed_for_status_code
 from starlette._utils import get_route_path
+from starlette.responses import Response
 from starlette.types import Scope
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "is_coroutine",
     "is_generator",
     "request_params_to_args",
+    "response_parameter",
     "routers",
     "serialize_response",
     "single_key",
@@ -115,6 +117,14 @@ def validated(field: ModelField, value: Any) -> tuple[Any, bool]:
     value = Undefined if value is None else value
     found, errors = _validate_value_with_model_field(field=field, value=value, values={}, loc=())
     return found, not errors
+
+
+def response_parameter() -> Response:
+    """What functions get that ask for the response: headers and a status for whatever answers in the end."""
+    response = Response()
+    del response.headers["content-length"]
+    response.status_code = None  # type: ignore[assignment] # as FastAPI has it, for "not set"
+    return response
 
 
 def endpoint_context(function: Any, path: str, scope: Scope) -> EndpointContext:

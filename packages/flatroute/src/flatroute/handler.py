@@ -17,7 +17,6 @@ from flatroute.parameters import Parameters
 _ARGUMENTS = "flatroute.arguments"
 
 _UNSUPPORTED = {
-    "response_param_name": "the response",
     "background_tasks_param_name": "background tasks",
     "security_scopes_param_name": "security scopes",
     "websocket_param_name": "a websocket",
@@ -32,7 +31,7 @@ def obstacles(route: RouteContext, app: FastAPI) -> Iterator[str]:
         yield "its dependencies are overridden elsewhere"
     elif route.body_field is not None:
         yield "it takes a body"
-    elif route.response_field is None or not framework.is_body_allowed_for_status_code(route.status_code):
+    elif route.response_field is None:
         yield "it has no response model"
     elif not isinstance(route.response_class, DefaultPlaceholder):
         yield "it has a response class of its own"
@@ -63,6 +62,8 @@ class _Call:
     """Its arguments that earlier calls return, each with the number of the call."""
     requests: tuple[str, ...]
     """Its arguments that are the request itself."""
+    response: str | None
+    """Its argument that takes headers and a status for the response."""
 
 
 def _calls(endpoint: framework.Dependant) -> tuple[_Call, ...]:
@@ -83,6 +84,7 @@ def _calls(endpoint: framework.Dependant) -> tuple[_Call, ...]:
                 Parameters(dependant),
                 tuple((name, number) for name, number in results if name is not None),
                 tuple(name for name in requests if name is not None),
+                dependant.response_param_name,
             )
         )
         cached.setdefault(key, len(calls) - 1)
@@ -101,6 +103,7 @@ class CompiledRoute:
         self._endpoint = route.dependant.call
         self._path = route.dependant.path
         self._status = route.status_code or 200
+        self._takes_response = any(call.response for call in self._calls)
         self._serialize = partial(
             framework.serialize_response,
             field=route.response_field,
@@ -128,15 +131,28 @@ class CompiledRoute:
 
     async def _respond(self, request: Request) -> Response:
         context = framework.endpoint_context(self._endpoint, self._path, request.scope)
+        parameter = framework.response_parameter() if self._takes_response else None
+        result = await self._call(request, parameter)
+        if isinstance(result, Response):
+            return result
+        content = await self._serialize(response_content=result, endpoint_ctx=context)
+        if parameter is None:
+            return Response(content, self._status, media_type="application/json")
+        response = Response(content, parameter.status_code or self._status, media_type="application/json")
+        if not framework.is_body_allowed_for_status_code(response.status_code):
+            response.body = b""
+        response.headers.raw.extend(parameter.headers.raw)
+        return response
+
+    async def _call(self, request: Request, response: Response | None) -> Any:
+        """What the endpoint returns, after all of its dependencies."""
         results: list[Any] = []
         for call, arguments in zip(self._calls, request.scope.pop(_ARGUMENTS), strict=True):
             for name, number in call.results:
                 arguments[name] = results[number]
             for name in call.requests:
                 arguments[name] = request
+            if call.response:
+                arguments[call.response] = response
             results.append(await call.function(**arguments))
-        result = results[-1]
-        if isinstance(result, Response):
-            return result
-        content = await self._serialize(response_content=result, endpoint_ctx=context)
-        return Response(content, self._status, media_type="application/json")
+        return results[-1]

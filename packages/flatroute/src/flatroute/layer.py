@@ -30,7 +30,7 @@ class CompiledRoutes:
             and scope["method"] == "GET"
             and not self._app.dependency_overrides
             and scope.get("fastapi.telemetry") is None
-            and scope["http_version"] in ("1.0", "1.1")  # in which headers announce a body
+            and scope.get("http_version") in ("1.0", "1.1")  # in which headers announce a body
             and _BODY_HEADERS.isdisjoint([name for name, _ in scope["headers"]])
         )
 

@@ -67,6 +67,13 @@ async def never_cached(count: Annotated[int, Depends(counted, use_cache=False)])
     return count
 
 
+async def etag(response: Response, note_id: str) -> str:
+    response.headers["ETag"] = note_id.encode("ascii", "replace").decode()
+    response.set_cookie("seen", "yes")
+    response.status_code = 206
+    return note_id
+
+
 async def on_refused(_request: Request, error: Exception) -> Response:
     return PlainTextResponse(type(error).__name__, status_code=403)
 
@@ -110,6 +117,16 @@ async def by(note_id: str, name: str, languages: Annotated[Languages, Header()])
     if name == "wrong":
         return {"id": "not a note"}
     return {"id": note_id, "name": name, "languages": languages}
+
+
+@router.get("/{note_id}/tag/{kind}", status_code=201)
+async def tagged(note_id: str, kind: str, response: Response, tag: Annotated[str, Depends(etag)]) -> dict[str, str]:
+    response.headers["X-Kind"] = kind
+    if kind == "known":
+        response.status_code = 304
+    if kind == "own":
+        return PlainTextResponse("as it is")  # type: ignore[return-value] # on purpose
+    return {"tag": tag}
 
 
 @router.get("/{note_id}/raw/now")
