@@ -45,7 +45,7 @@ for module, names in {
 def import_without_unix(name, globals=None, *rest):
     importer = (globals or {}).get("__name__", "").partition(".")[0]
     missing = ("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "uvloop")
-    if importer in ("app", "pgfolder", "safestep") and name in missing:
+    if importer in ("app", "flatroute", "pgfolder", "safestep") and name in missing:
         raise ModuleNotFoundError(name)
     return imported(name, globals, *rest)
 
@@ -57,9 +57,9 @@ EVERY_MODULE = """
 from importlib import import_module
 from pkgutil import walk_packages
 
-import app, pgfolder, safestep
+import app, flatroute, pgfolder, safestep
 
-for package in (app, pgfolder, safestep):
+for package in (app, flatroute, pgfolder, safestep):
     for module in walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
 """

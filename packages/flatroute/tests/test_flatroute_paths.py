@@ -18,7 +18,7 @@ def joined(segments: list[str]) -> str:
     return "/" + "/".join(segments)
 
 
-@settings(max_examples=500, derandomize=True, deadline=None, database=None)
+@settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(st.lists(TEMPLATES.map(joined), min_size=1, max_size=8), st.lists(PATHS.map(joined), min_size=1, max_size=8))
 def test_the_first_template_that_matches_is_found(templates: list[str], paths: list[str]) -> None:
     tree = PathTree[int]()

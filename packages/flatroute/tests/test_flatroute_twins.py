@@ -110,6 +110,13 @@ async def test_a_usual_request_is_answered_by_the_compiled_route(path: str) -> N
     assert answer.status in (200, 203)
 
 
+async def test_lists_and_defaults_are_read_by_the_compiled_route() -> None:
+    twins = Twins(make_notes)
+
+    assert (await twins.get(f"/notes/{ID}", "tag=1&tag=2&q=7")).compiled
+    assert (await twins.get("/notes", "tags=a&tags=b&limit=2")).compiled
+
+
 def test_every_route_of_the_example_is_compiled() -> None:
     documentation = ("/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
 

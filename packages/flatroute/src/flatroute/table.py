@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.convertors import StringConvertor
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from flatroute import framework
 from flatroute.handler import CompiledRoute, obstacles
@@ -60,13 +60,13 @@ class Table:
 def _is_comparable(route: RouteContext) -> bool:
     """Whether its path alone says what it matches, segment by segment."""
     return (
-        isinstance(route.original_route, Route)
-        and type(route.original_route).matches in (Route.matches, APIRoute.matches)
+        type(route.original_route).matches in (Route.matches, APIRoute.matches)
         and all(type(each) is StringConvertor for each in route.param_convertors.values())
         and is_plain(str(route.path_format))
     )
 
 
 def _literal_start(route: RouteContext) -> str:
-    """What every path that it matches begins with; nothing is known of what has no path, such as a Host."""
-    return (route.path or "").partition("{")[0]
+    """What every path that it matches begins with; empty where that isn't known, as of a Host."""
+    is_known = type(route.original_route).matches in (Route.matches, APIRoute.matches, Mount.matches)
+    return str(route.path).partition("{")[0] if is_known else ""
