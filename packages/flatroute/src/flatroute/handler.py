@@ -77,7 +77,7 @@ def _calls(endpoint: framework.Dependant) -> tuple[_Call, ...]:
         if dependant.use_cache and key in cached:
             return cached[key]
         requests = (dependant.request_param_name, dependant.http_connection_param_name)
-        assert dependant.call is not None  # noqa: S101 - FastAPI's own condition, for the types
+        assert dependant.call is not None  # noqa: S101 - for the types alone, as FastAPI does it
         calls.append(
             _Call(
                 dependant.call,
