@@ -4,9 +4,12 @@ Two applications on one database, one of them without COMPILED_ROUTES, get the s
 contract is among them without another line.
 """
 
+import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -23,10 +26,12 @@ from app.core.identity import Scope as KeyScope
 from app.core.security import Keyring
 from app.main import create_app
 from app.schemas.pages import START
+from tests.support.accounts import ME, USERS
 from tests.support.application import make_settings, offline, running, storing
 from tests.support.asgi import raw
 from tests.support.callers import Callers, Headers, header
 from tests.support.loglines import logged
+from tests.support.process import PATIENCE, POSTERN, environment, started
 from tests.support.resources import CALLERS, make_world
 from tests.support.users import new_user
 from tests.support.world import World
@@ -171,10 +176,28 @@ async def test_every_answer_is_the_same_either_way(url: URL) -> None:
     assert len(answered) > len(collected) / 2
 
 
+def test_a_socket_tells_the_same_either_way(url: URL, tmp_path: Path) -> None:
+    requests = [("GET", USERS), ("HEAD", USERS), ("GET", f"{USERS}/{uuid4()}"), ("GET", f"{USERS}/x"), ("GET", ME)]
+    head = "{} {} HTTP/1.1\r\nHost: a\r\nX-Request-ID: the-same-for-both\r\n"
+    pipelined = "\r\n".join(head.format(*request) for request in requests).encode() + b"Connection: close\r\n\r\n"
+    answers = []
+    for compiled in ("true", "false"):
+        (folder := tmp_path / compiled).mkdir()
+        with started(POSTERN, folder, environment(url, COMPILED_ROUTES=compiled)) as service:
+            assert service.get(USERS) == 200
+            with socket.create_connection(("127.0.0.1", service.port), PATIENCE) as client:
+                client.sendall(pipelined)
+                received = client.makefile("rb").read()
+        answers.append(re.sub(rb"date: [^\r]+", b"", received))
+
+    assert answers[0] == answers[1]
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers[0]) == [b"200", b"200", b"404", b"422", b"401"]
+
+
 def test_what_is_read_most_is_compiled() -> None:
     compiled = {route.path for route in flatroute.survey(offline()) if route.obstacle is None}
 
-    assert compiled >= {"/api/v1/users", "/api/v1/users/me", "/api/v1/users/{user_id}"}
+    assert compiled >= {USERS, ME, f"{USERS}/{{user_id}}"}
 
 
 def test_the_setting_turns_compilation_off() -> None:
@@ -204,5 +227,5 @@ async def test_the_debug_log_says_at_the_start_which_routes_are_compiled(url: UR
             pass
 
     routes = {(*line["methods"], line["path"]): line["obstacle"] for line in lines.named("route")}
-    assert routes["GET", "/api/v1/users"] is None
-    assert routes["POST", "/api/v1/users"] == "it doesn't answer GET"
+    assert routes["GET", USERS] is None
+    assert routes["POST", USERS] == "it doesn't answer GET"
