@@ -212,6 +212,7 @@ async def test_with_an_unknown_fastapi_nothing_is_compiled(
         monkeypatch.delitem(sys.modules, f"flatroute.{module}", raising=False)
         monkeypatch.delattr(flatroute, module, raising=False)
     monkeypatch.setattr("fastapi.routing.get_request_handler", with_something_new)
+    monkeypatch.setattr(with_something_new, "__name__", "get_request_handler")
     app = make()
 
     with caplog.at_level(logging.WARNING):

@@ -3,7 +3,7 @@
 An upgrade that changes any of it breaks this module alone: it can't be imported any more, and nothing is compiled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from inspect import signature
 from typing import Any
@@ -54,23 +54,31 @@ __all__ = [
     "validated",
 ]
 
-# What FastAPI's own handler depends on. One field or parameter more is a feature that flatroute would leave out.
-_DEPENDANT = (
+# What FastAPI's own handler of a route depends on, and how its parts are called. One field or parameter more is a
+# feature that flatroute would leave out.
+_FIELDS = (
     "path_params query_params header_params cookie_params body_params dependencies name call request_param_name "
     "websocket_param_name http_connection_param_name response_param_name background_tasks_param_name "
     "security_scopes_param_name own_oauth_scopes parent_oauth_scopes use_cache path scope concurrency"
 )
-_HANDLER = (
-    "dependant body_field status_code response_class response_field response_model_include response_model_exclude "
-    "response_model_by_alias response_model_exclude_unset response_model_exclude_defaults "
+_PARAMETERS: dict[Callable[..., Any], str] = {
+    get_request_handler: "dependant body_field status_code response_class response_field response_model_include "
+    "response_model_exclude response_model_by_alias response_model_exclude_unset response_model_exclude_defaults "
     "response_model_exclude_none dependency_overrides_provider embed_body_fields strict_content_type "
-    "stream_item_field is_json_stream form_limits"
-)
+    "stream_item_field is_json_stream form_limits",
+    serialize_response: "field response_content include exclude by_alias exclude_unset exclude_defaults exclude_none "
+    "is_coroutine endpoint_ctx dump_json",
+    request_params_to_args: "fields received_params",
+    _validate_value_with_model_field: "field value values loc",
+    _get_param_aliases: "field convert_underscores",
+    _get_cache_key: "dependant uses_scopes_cache",
+}
 
-if {field.name for field in fields(Dependant)} != {*_DEPENDANT.split()}:
+if {field.name for field in fields(Dependant)} != {*_FIELDS.split()}:
     raise ImportError("FastAPI's Dependant has other fields")
-if {*signature(get_request_handler).parameters} != {*_HANDLER.split()}:
-    raise ImportError("FastAPI's get_request_handler has other parameters")
+for _function, _names in _PARAMETERS.items():
+    if {*signature(_function).parameters} != {*_names.split()}:
+        raise ImportError(f"FastAPI's {_function.__name__} has other parameters")
 
 
 def routers(router: APIRouter) -> Iterator[APIRouter]:

@@ -47,14 +47,14 @@ class Table:
             self._paths.add(str(route.path_format), None if obstacle else CompiledRoute(route))
 
     def _obstacles(self, route: RouteContext, app: FastAPI) -> Iterator[str]:
-        if "GET" not in (route.methods or ()):
+        if route.methods and "GET" not in route.methods:
             yield "it doesn't answer GET"
+        yield from obstacles(route, app)
         if not _is_comparable(route):
             yield "its path isn't made of literals and whole segments alone"
         start = _literal_start(route)
         if any(start.startswith(other) or other.startswith(start) for other in self._opaque):
             yield "a route before it may match the same paths"
-        yield from obstacles(route, app)
 
 
 def _is_comparable(route: RouteContext) -> bool:
