@@ -29,7 +29,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(url, settings)
         stack.push_async_callback(database.close)
         app.state.database = database
-        compiled_routes.log_survey(app, settings)
+        if settings.compiled_routes:
+            compiled_routes.log_survey(app)
         yield
 
 

@@ -6,7 +6,6 @@ contract is among them without another line.
 
 import re
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import flatroute
-import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,18 +202,6 @@ def test_the_setting_turns_compilation_off() -> None:
     router = offline(compiled_routes=False).router
 
     assert router.middleware_stack == router.app
-
-
-async def test_without_the_package_a_line_says_so_and_fastapi_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "flatroute", None)
-
-    with logged(make_settings()) as lines:
-        monkeypatch.setattr("app.main.configure_logging", lambda _: None)  # it would take the lines elsewhere
-        app = offline()
-
-    [line] = lines.named("routes_not_compiled")
-    assert line["level"] == "warning"
-    assert (await raw(app, "GET", "/docs", [(b"host", b"postern.test")]))[0] == 200
 
 
 async def test_the_debug_log_says_at_the_start_which_routes_are_compiled(url: URL) -> None:

