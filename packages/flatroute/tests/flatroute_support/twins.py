@@ -43,15 +43,16 @@ class Twins:
     async def get(self, path: str, query: str = "", headers: Headers = (), **scope: Any) -> Answer:
         """The answer of both; it fails when they differ in one byte."""
         request = {"path": path, "query_string": query.encode(), "headers": _encoded(headers), **scope}
-        expected = await _exchange(self.plain, request)
+        expected = await exchange(self.plain, request)
         before = self._handed_over
-        found = await _exchange(self.compiled, request)
+        found = await exchange(self.compiled, request)
         assert found == expected, f"{path}?{query} {headers}\ncompiled: {found}\nplain:    {expected}"
         status, sent_headers, body, raised = found
         return Answer(status, sent_headers, body, raised, compiled=self._handed_over == before)
 
 
-async def _exchange(app: FastAPI, request: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes, str | None]:
+async def exchange(app: FastAPI, request: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes, str | None]:
+    """Status, headers and body of the answer, and what was raised."""
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
