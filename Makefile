@@ -56,7 +56,7 @@ rehearse: $(READY) ## Run the pending migrations on a million posts under 200 re
 
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files
-	$(COMPILE) $(ARGS) pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
+	$(COMPILE) $(ARGS) pyproject.toml packages/flatroute/pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
 	$(COMPILE) $(ARGS) pyproject.toml $(PACKAGES:%=%/pyproject.toml) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 	echo uv | $(COMPILE) $(ARGS) --no-annotate - -o requirements-uv.txt
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from app.api import docs_pages, errors, link_pages, routes
+from app.api import compiled_routes, docs_pages, errors, link_pages, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
 from app.core.config import Settings, load_settings
@@ -29,6 +29,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(url, settings)
         stack.push_async_callback(database.close)
         app.state.database = database
+        if settings.compiled_routes:
+            compiled_routes.log_survey(app)
         yield
 
 
@@ -54,6 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(link_pages.router)
     app.include_router(docs_pages.router)
     app.mount("/docs/files", docs_pages.FILES)
+    if settings.compiled_routes:
+        compiled_routes.install(app)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
     # Last added is outermost.

