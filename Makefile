@@ -16,7 +16,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check drill format migrate rehearse import requirements clean
+.PHONY: help serve test check drill format migrate rehearse import bench bench-quick requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ migrate: $(READY) ## Bring the database to the newest revision
 
 rehearse: $(READY) ## Run the pending migrations on a million posts under 200 requests a second (ARGS="--from REV")
 	$(BIN)/postern db rehearse --rows 1000000 --rate 200 $(ARGS)
+
+bench: $(READY) ## Measure the service beside its limit and its peers (ARGS=--help lists the options)
+	@$(BIN)/python -m benchmarks.compare run $(ARGS)
+
+bench-quick: $(READY) ## The same with fewer rows, rounds and contenders, in under two minutes
+	@$(BIN)/python -m benchmarks.compare run --quick $(ARGS)
 
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files

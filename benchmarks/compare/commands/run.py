@@ -1,0 +1,132 @@
+"""The command `run`: every contender side by side, in one report."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.compare import contenders as catalogue
+from benchmarks.compare.contenders import Contender
+from benchmarks.compare.failures import BenchmarkError
+from benchmarks.compare.machine import facts
+from benchmarks.compare.plan import Phase, Plan, all_processors, one_worker
+from benchmarks.compare.report import print_results
+from benchmarks.compare.results import Results
+from benchmarks.compare.rows import Size
+from benchmarks.compare.run import Run
+from benchmarks.compare.stage import Stage, stage
+from benchmarks.compare.workloads import WORKLOADS, Workload
+
+WIDTH = 120  # characters, where no terminal says it
+POSTS_OF_A_USER = 10
+QUICK_ROWS, QUICK_ROUNDS, QUICK_SECONDS = 20_000, 3, 1.0
+QUICK_CONTENDERS = ("driver", "bare", "tutorial")
+
+
+def run(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer rows, rounds and contenders: under two minutes.")
+    ] = False,
+    rows: Annotated[
+        int | None, typer.Option(help="Posts; a tenth as many users. 1,000,000; quick: 20,000.", min=100)
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Every contender is measured once in each. 5; quick: 3.", min=1)
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of each measurement. 3; quick: 1.", min=0.1)] = None,
+    connections: Annotated[int, typer.Option(help="How many requests are under way at once.", min=1, max=500)] = 32,
+    only: Annotated[str | None, typer.Option(help=f"Contenders: service, {', '.join(catalogue.TITLES)}.")] = None,
+    ask: Annotated[str | None, typer.Option(help=f"Workloads: {', '.join(WORKLOADS)}.")] = None,
+    service: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkout to measure instead of this one; repeat it to compare branches side by side."),
+    ] = None,
+    single: Annotated[bool, typer.Option("--one-worker", help="Leave out the measurement on all processors.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")] = None,
+) -> None:
+    """Measure the contenders in turns, on copies of the same rows, with the same requests.
+
+    PostgreSQL is started in .data/benchmarks, where the rows stay for the next run; BENCH_DATABASE_URL names another
+    one, whose role may create databases.
+    """
+    size = _size(rows or (QUICK_ROWS if quick else 1_000_000))
+    plan = Plan(
+        size=size,
+        rounds=rounds or (QUICK_ROUNDS if quick else 5),
+        seconds=seconds or (QUICK_SECONDS if quick else 3.0),
+        warm_up=0.3,
+        connections=connections,
+        workloads=_workloads(ask),
+        open_workloads=("post", "list"),
+    )
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    with stage() as prepared:
+        measured, skipped = _contenders(only, quick, service or [], prepared)
+        results = Results(_reference(measured), facts(prepared.databases, plan), skipped=skipped)
+        _measure(plan, _phases(single or quick), measured, prepared, results)
+    print_results(results, console)
+    if json_file:
+        json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    if results.faults:
+        raise typer.Exit(1)
+
+
+def _measure(
+    plan: Plan, phases: Sequence[Phase], contenders: Sequence[Contender], prepared: Stage, results: Results
+) -> None:
+    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bar, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("installing contenders and filling tables", total=None)
+        copies = prepared.copies(contenders, plan.size)
+        run = Run(plan, prepared.databases, prepared.generator, results)
+        progress.update(task, total=sum(plan.windows(phase, contenders) for phase in phases))
+        for phase in phases:
+            progress.update(task, description=f"{phase.name}: starting")
+            run.measure(phase, copies, lambda line: progress.update(task, description=line, advance=1))
+
+
+def _size(posts: int) -> Size:
+    users = posts // POSTS_OF_A_USER if posts > QUICK_ROWS else posts // 20
+    return Size(max(20, users), posts)
+
+
+def _workloads(names: str | None) -> list[Workload]:
+    return [WORKLOADS[name] for name in _chosen(names, list(WORKLOADS), "--ask")]
+
+
+def _contenders(
+    only: str | None, quick: bool, checkouts: Sequence[Path], prepared: Stage
+) -> tuple[list[Contender], dict[str, str]]:
+    """Those that can run here, and why others can't."""
+    services = catalogue.services(checkouts)
+    known = [*(each.name for each in services), *catalogue.TITLES]
+    default = [*(each.name for each in services), *QUICK_CONTENDERS] if quick else known
+    names = _chosen(only, known, "--only") if only else default
+    reasons = {name: catalogue.missing(name) for name in names if name in catalogue.TITLES}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    chosen = [each for each in services if each.name in names]
+    chosen += [catalogue.baseline(name, prepared.cache) for name in names if name in reasons and name not in skipped]
+    if not chosen:
+        raise BenchmarkError("nobody is left to measure")
+    return chosen, skipped
+
+
+def _reference(contenders: Sequence[Contender]) -> str:
+    return contenders[0].name
+
+
+def _chosen(names: str | None, known: Sequence[str], option: str) -> list[str]:
+    chosen = [name.strip() for name in names.split(",")] if names else list(known)
+    if unknown := [name for name in chosen if name not in known]:
+        raise BenchmarkError(f"{option}: there is no {unknown[0]!r}; choose of {', '.join(known)}")
+    return chosen
+
+
+def _phases(only_one_worker: bool) -> list[Phase]:
+    rest = None if only_one_worker else all_processors()
+    return [one_worker(), rest] if rest else [one_worker()]
