@@ -21,10 +21,10 @@ def print_results(results: Results, console: Console) -> None:
     if results.memory:
         console.print(_memory(results))
     console.print(
-        "Medians of the rounds; ± is the largest deviation of a round. p50 to longest: ms until the answer. "
+        "Medians of the rounds; ±: the largest deviation. p50 to longest: ms to the answer. "
         "CPU: user and system time of the contender's own processes, in µs a request; ratio: to that of "
-        f"{escape(results.reference)} in the same round; database: PostgreSQL's µs a request; generator: the share of a "
-        "processor that the load generator used."
+        f"{escape(results.reference)} in the same round; database: PostgreSQL's µs a request; generator: the share of "
+        "a processor that the load generator used."
     )
     if any(summary.is_limited_by_generator for summary in results.summaries()):
         console.print("! The load generator was busy nearly all of the time: it may be what was measured.")

@@ -122,6 +122,8 @@ class Summary:
 
 @dataclass
 class Results:
+    services: list[str]
+    """The names of the contenders that are services."""
     reference: str
     """The contender whom the others are compared with."""
     facts: dict[str, Any]

@@ -10,10 +10,10 @@ from advanced_alchemy.extensions.litestar import (
     AsyncSessionConfig,
     SQLAlchemyAsyncConfig,
     SQLAlchemyInitPlugin,
+    base,
     repository,
     service,
 )
-from advanced_alchemy.extensions.litestar.base import DefaultBase
 from litestar import Litestar, get, post
 from litestar.di import Provide
 from msgspec import Struct
@@ -22,13 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 
-class User(DefaultBase):
+class User(base.DefaultBase):
     __tablename__ = "users"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     name: Mapped[str | None]
 
 
-class Post(DefaultBase):
+class Post(base.DefaultBase):
     __tablename__ = "posts"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -15,6 +15,7 @@ from benchmarks.compare.contenders import Contender
 from benchmarks.compare.failures import BenchmarkError
 from benchmarks.compare.machine import facts
 from benchmarks.compare.plan import Phase, Plan, all_processors, one_worker
+from benchmarks.compare.plot import must_be_drawable, write_plot
 from benchmarks.compare.report import print_results
 from benchmarks.compare.results import Results
 from benchmarks.compare.rows import Size
@@ -48,12 +49,14 @@ def run(
     ] = None,
     single: Annotated[bool, typer.Option("--one-worker", help="Leave out the measurement on all processors.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the results here: .svg or .png.")] = None,
 ) -> None:
     """Measure the contenders in turns, on copies of the same rows, with the same requests.
 
     PostgreSQL is started in .data/benchmarks, where the rows stay for the next run; BENCH_DATABASE_URL names another
     one, whose role may create databases.
     """
+    must_be_drawable(plot)
     size = _size(rows or (QUICK_ROWS if quick else 1_000_000))
     plan = Plan(
         size=size,
@@ -67,11 +70,14 @@ def run(
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     with stage() as prepared:
         measured, skipped = _contenders(only, quick, service or [], prepared)
-        results = Results(_reference(measured), facts(prepared.databases, plan), skipped=skipped)
+        services = [each.name for each in measured if each.is_service]
+        results = Results(services, measured[0].name, facts(prepared.databases, plan), skipped=skipped)
         _measure(plan, _phases(single or quick), measured, prepared, results)
     print_results(results, console)
     if json_file:
         json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    if plot:
+        write_plot(results, plot)
     if results.faults:
         raise typer.Exit(1)
 
@@ -114,10 +120,6 @@ def _contenders(
     if not chosen:
         raise BenchmarkError("nobody is left to measure")
     return chosen, skipped
-
-
-def _reference(contenders: Sequence[Contender]) -> str:
-    return contenders[0].name
 
 
 def _chosen(names: str | None, known: Sequence[str], option: str) -> list[str]:
