@@ -16,7 +16,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check drill format migrate rehearse import bench bench-quick requirements clean
+.PHONY: help serve test check drill format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ bench: $(READY) ## Measure the service beside its limit and its peers (ARGS=--he
 
 bench-quick: $(READY) ## The same with fewer rows, rounds and contenders, in under two minutes
 	@$(BIN)/python -m benchmarks.compare run --quick $(ARGS)
+
+bench-guard: $(READY) ## Compare what a request costs with benchmarks/baseline.json (ARGS=--update accepts it)
+	@$(BIN)/python -m benchmarks.compare guard $(ARGS)
+
+bench-profile: $(READY) ## Show where a read and a write spend their time, as tables and flame graphs
+	@$(BIN)/python -m benchmarks.compare profile $(ARGS)
 
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files

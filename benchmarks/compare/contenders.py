@@ -1,5 +1,6 @@
 """Who is measured: the service of one checkout or of several, and the baselines."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -54,11 +55,15 @@ class Contender:
         return {**self.environment, "DATABASE_URL": address}
 
 
-def services(checkouts: Sequence[Path]) -> list[Contender]:
-    """One is called `service`; several are called after their folders."""
-    folders = [folder.resolve() for folder in checkouts or [ROOT]]
+def services(checkouts: Sequence[str]) -> list[Contender]:
+    """Of `DIR` or `DIR,NAME=VALUE,…` with settings. One is called `service`; several are called after their folders."""
+    parts = [checkout.split(",") for checkout in checkouts or [str(ROOT)]]
+    folders = [Path(folder).resolve() for folder, *_ in parts]
     names = [folder.name for folder in folders] if len(folders) > 1 else ["service"]
-    return [_service(folder, _distinct(names, number)) for number, folder in enumerate(folders)]
+    return [
+        _service(folder, _distinct(names, number), settings)
+        for number, (folder, (_, *settings)) in enumerate(zip(folders, parts, strict=True))
+    ]
 
 
 def python_in(checkout: Path) -> Path:
@@ -87,16 +92,23 @@ def missing(name: str) -> str | None:
     return None
 
 
-def _service(checkout: Path, name: str) -> Contender:
+def _service(checkout: Path, name: str, settings: Sequence[str]) -> Contender:
     """As it ships: in production, with its log, its limits and its hosts."""
+    if wrong := [setting for setting in settings if not re.fullmatch(r"[A-Z_]+=.*", setting)]:
+        raise BenchmarkError(f"--service: {wrong[0]!r} is no setting; write DIR,NAME=VALUE")
     command = (str(python_in(checkout)), "-m", "app.cli.main", "serve", "--port", "{port}", "--workers", "{workers}")
     environment = {
         "ENVIRONMENT": "production",
         "SECRET_KEYS": f"bench:{secrets.token_urlsafe(32)}",
         "ALLOWED_HOSTS": "127.0.0.1",
         "ACCESS_TOKEN_LIFETIME": "3600",
+        **dict(setting.split("=", 1) for setting in settings),
     }
-    title = "the service as it ships" if name == "service" else f"the service of {checkout}"
+    title = (
+        " ".join([f"the service of {checkout}", *settings])
+        if settings or name != "service"
+        else "the service as it ships"
+    )
     return Contender(name, title, command, "/api/v1", checkout, environment)
 
 

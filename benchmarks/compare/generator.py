@@ -113,9 +113,9 @@ class _Closed:
         self._begin_window()
         watched, own, began = processor_seconds(self._load.watched), process_time(), perf_counter()
         self._exchange(began + self._load.seconds)
-        seconds = perf_counter() - began
-        watched, own = processor_seconds(self._load.watched) - watched, process_time() - own
+        seconds, own = perf_counter() - began, process_time() - own
         self._finish()
+        watched = processor_seconds(self._load.watched) - watched
         latency = latency_of(self._took)
         late = percentile(sorted(self._late), 0.99)
         fault = self._faults[0] if self._faults else None

@@ -10,7 +10,7 @@ from benchmarks.compare.failures import BenchmarkError
 from benchmarks.compare.results import Results, Spread, Summary
 from benchmarks.compare.workloads import WORKLOADS
 
-WIDTH, NAMES, LINE, TITLE, GAP = 1000, 90, 18, 26, 16
+WIDTH, NAMES, HEAD, LINE, TITLE, GAP = 1000, 90, 24, 18, 26, 16
 PANEL = (WIDTH - NAMES) // 2
 BAR = PANEL - 120  # the rest is for the figure
 COLOURS = {True: "#1f5fa8", False: "#9db4cc"}
@@ -27,7 +27,7 @@ def must_be_drawable(file: Path | None) -> None:
 
 def write_plot(results: Results, file: Path) -> None:
     """A PNG is the same picture, rendered."""
-    drawn, height = [], 0
+    drawn, height = ["".join(_heads())], HEAD
     for question, group in groupby(results.summaries_in_order(), key=lambda summary: summary.question):
         summaries = list(group)
         title = f"{WORKLOADS[question.workload].title} ({question.phase})"
@@ -50,10 +50,13 @@ def write_svg(content: str, width: int, height: int, file: Path) -> None:
         file.write_text(svg)
 
 
+def _heads() -> Iterator[str]:
+    for left, text in ((NAMES, "requests a second"), (NAMES + PANEL, "CPU µs a request")):
+        yield f'<text x="{left}" y="16" font-weight="bold">{text}</text>'
+
+
 def _chart(title: str, summaries: Sequence[Summary], services: Sequence[str]) -> Iterator[str]:
     yield f'<text x="8" y="17" font-size="13">{escape(title)}</text>'
-    yield f'<text x="{NAMES + BAR}" y="17" text-anchor="end">requests a second</text>'
-    yield f'<text x="{NAMES + PANEL + BAR}" y="17" text-anchor="end">CPU µs a request</text>'
     fastest = max(summary.throughput.most for summary in summaries)
     dearest = max(summary.cpu.most for summary in summaries)
     for number, summary in enumerate(summaries):

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import clock_gettime, monotonic, sleep
 
 import psutil
 
@@ -93,8 +93,17 @@ def tree(pid: int) -> list[psutil.Process]:
 
 def processor_seconds(pids: Iterable[int]) -> float:
     """User and system time of these processes since their start."""
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(each.user + each.system for each in times)
+    return sum(map(_processor_seconds, pids))
+
+
+def _processor_seconds(pid: int) -> float:
+    try:
+        # The clock of another process, as `clock_getcpuclockid` makes it: nanoseconds, where psutil has hundredths of a
+        # second.
+        return clock_gettime((~pid << 3) | 2)
+    except (OSError, OverflowError):
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system)
 
 
 def processor_seconds_of_postgres(pid: int | None) -> float | None:

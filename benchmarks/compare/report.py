@@ -36,7 +36,7 @@ def print_results(results: Results, console: Console) -> None:
 
 def _table(title: str, reference: str, summaries: Iterable[Summary]) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name.format(reference=reference), justify="right", no_wrap=True)
     for summary in summaries:

@@ -79,7 +79,7 @@ class Run:
         share = measured.seconds / measured.whole / measured.requests
         self._results.windows.append(
             Window(
-                phase=f"open load at {OPEN_SHARE:.0%} of {phase.name}" if rate else phase.name,
+                phase=f"open load at {OPEN_SHARE:.0%}" if rate else phase.name,
                 workload=workload.name,
                 contender=subject.name,
                 round=number,

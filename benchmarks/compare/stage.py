@@ -6,7 +6,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from pgfolder.locks import lock
@@ -27,18 +28,19 @@ class Stage:
     cache: Path
     databases: Databases
     generator: Executor
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def copies(self, contenders: Sequence[Contender], size: Size) -> list[tuple[Contender, URL]]:
         """A database for each service, and one for the baselines, which don't record what they change."""
         copies: list[tuple[Contender, URL]] = []
         shared: URL | None = None
-        for number, contender in enumerate(contenders):
+        for contender in contenders:
             checkout = contender.checkout
             if checkout is None and shared is not None:
                 copies.append((contender, shared))
                 continue
             template = self.databases.template(python_in(checkout or ROOT), checkout or ROOT, size)
-            url = self.databases.copy(template, f"copy_{number}", triggers=contender.is_service)
+            url = self.databases.copy(template, f"copy_{next(self._numbers)}", triggers=contender.is_service)
             shared = shared if contender.is_service else url
             copies.append((contender, url))
         return copies

@@ -44,8 +44,11 @@ def run(
     only: Annotated[str | None, typer.Option(help=f"Contenders: service, {', '.join(catalogue.TITLES)}.")] = None,
     ask: Annotated[str | None, typer.Option(help=f"Workloads: {', '.join(WORKLOADS)}.")] = None,
     service: Annotated[
-        list[Path] | None,
-        typer.Option(help="A checkout to measure instead of this one; repeat it to compare branches side by side."),
+        list[str] | None,
+        typer.Option(
+            metavar="DIR[,NAME=VALUE…]",
+            help="A checkout to measure instead of this one, with settings; repeat it to compare side by side.",
+        ),
     ] = None,
     single: Annotated[bool, typer.Option("--one-worker", help="Leave out the measurement on all processors.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")] = None,
@@ -106,7 +109,7 @@ def _workloads(names: str | None) -> list[Workload]:
 
 
 def _contenders(
-    only: str | None, quick: bool, checkouts: Sequence[Path], prepared: Stage
+    only: str | None, quick: bool, checkouts: Sequence[str], prepared: Stage
 ) -> tuple[list[Contender], dict[str, str]]:
     """Those that can run here, and why others can't."""
     services = catalogue.services(checkouts)
