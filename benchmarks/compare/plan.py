@@ -35,7 +35,7 @@ class Plan:
 
     def windows(self, phase: "Phase", contenders: Sequence[Contender]) -> int:
         """How many there will be."""
-        pairs = [(workload, contender) for workload in self.workloads for contender in contenders]
+        pairs = [(workload, each) for workload in self.workloads for each in contenders if phase.admits(each)]
         closed = sum(self.asks(*pair) for pair in pairs)
         return self.rounds * (closed + (sum(self.asks_openly(*pair) for pair in pairs) if phase.is_open else 0))
 
@@ -49,6 +49,10 @@ class Phase:
     for_others: list[int]
     is_open: bool
     """Whether open loads follow the closed ones."""
+
+    def admits(self, contender: Contender) -> bool:
+        """The driver is one process."""
+        return self.workers == 1 or not contender.is_driver
 
 
 def one_worker() -> Phase:

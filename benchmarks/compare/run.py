@@ -28,8 +28,9 @@ class Run:
     def measure(self, phase: Phase, contenders: Sequence[tuple[Contender, URL]], progress: Progress) -> None:
         """Adds the phase's windows to the results; `progress` is told of each beforehand."""
         pin(self._databases.pid, phase.for_others)
-        asked = {contender.name: contender for contender, _ in contenders}
-        with started(self._plan, phase, contenders, self._generator) as subjects:
+        admitted = [(contender, url) for contender, url in contenders if phase.admits(contender)]
+        asked = {contender.name: contender for contender, _ in admitted}
+        with started(self._plan, phase, admitted, self._generator) as subjects:
             for number in range(self._plan.rounds):
                 self._databases.checkpoint()
                 for workload, subject in self._turns(subjects, number):

@@ -2,8 +2,9 @@
 
     python -P sampler.py FILE MODULE ARGUMENT…
 
-SIGUSR1 begins, SIGUSR2 ends and writes FILE: a line for each stack, `function (path);function (path) count`, from the
-outermost function. Time in C counts for the function that called it; time in the event loop for the function that it calls next.
+SIGUSR1 begins, SIGUSR2 ends and writes FILE: a line for each stack, from the outermost function,
+`function (path);function (path) count`. Time in C counts for the function that called it; time in the event loop for
+the function that it calls next.
 """
 
 import runpy
@@ -25,6 +26,8 @@ def begin(_signal: int, _frame: FrameType | None) -> None:
 
 
 def sample(_signal: int, frame: FrameType | None) -> None:
+    if frame and frame.f_code.co_filename == __file__:
+        return  # it was still busy with the last sample
     samples[tuple((each.f_code.co_qualname, each.f_code.co_filename) for each in frames(frame))[::-1]] += 1
 
 

@@ -20,7 +20,7 @@ from benchmarks.compare.failures import BenchmarkError
 from benchmarks.compare.processes import processors
 from benchmarks.compare.rows import Size
 
-CACHE = ROOT / ".data" / "benchmarks"
+CACHE = Path(os.environ.get("BENCH_CACHE") or ROOT / ".data" / "benchmarks").absolute()
 
 
 @dataclass(frozen=True)
