@@ -13,6 +13,7 @@ PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
+BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/requirements.in))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
@@ -31,6 +32,7 @@ check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy app alembic/env.py packages/*/src
+	$(BIN)/mypy -p benchmarks.compare
 	$(BIN)/lint-imports
 	$(BIN)/postern db gate
 
@@ -61,9 +63,11 @@ bench-profile: $(READY) ## Show where a read and a write spend their time, as ta
 	@$(BIN)/python -m benchmarks.compare profile $(ARGS)
 
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
+# Each baseline of the benchmarks has its own.
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files
 	$(COMPILE) $(ARGS) pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
 	$(COMPILE) $(ARGS) pyproject.toml $(PACKAGES:%=%/pyproject.toml) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	for folder in $(BASELINES); do $(COMPILE) $(ARGS) --no-annotate $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
 	echo uv | $(COMPILE) $(ARGS) --no-annotate - -o requirements-uv.txt
 
 clean: ## Remove the environment and every cache; .data stays

@@ -7,13 +7,14 @@ from typing import NoReturn
 
 import typer
 
-from benchmarks.compare.commands import guard, profile, run
+from benchmarks.compare.commands import guard, ladder, profile, run
 from benchmarks.compare.failures import BenchmarkError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(run.run)
 app.command()(guard.guard)
 app.command()(profile.profile)
+app.command()(ladder.ladder)
 
 
 @app.callback()
