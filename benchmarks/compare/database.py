@@ -40,6 +40,9 @@ class Databases:
         self.pid = pid
         """The server's process; None when it is somewhere else."""
         self._used: set[str] = set()
+        self._lock = self._connect("postgres")
+        if not self._lock.execute("SELECT pg_try_advisory_lock(hashtext('benchmarks'))").fetchall()[0][0]:
+            raise BenchmarkError("another benchmark uses this database server")
         self._drop(RUNS)  # of a run that was killed
 
     def version(self) -> str:
@@ -72,6 +75,7 @@ class Databases:
         """Drops the copies, and the templates that this run had no use for."""
         self._drop(RUNS)
         self._drop(TEMPLATES, but=self._used)
+        self._lock.close()
 
     def checkpoint(self) -> None:
         self._execute("CHECKPOINT")

@@ -100,7 +100,6 @@ class _Closed:
         self._took: list[float] = []
         self._late: list[float] = []
         self._faults: list[str] = []
-        self._counted_from = 0.0
         try:
             self._connections = [self._connect() for _ in range(load.connections)]
         except OSError as error:
@@ -199,6 +198,7 @@ class _Open(_Closed):
         self._free = deque(self._connections)
         self._began = perf_counter()
         self._end = self._began + self._load.warm_up + self._load.seconds
+        self._counted_from = self._began + self._load.warm_up
         self._interval = 1 / (self._load.rate or 1)
 
     def _warm_up(self, began: float) -> None:
@@ -206,8 +206,7 @@ class _Open(_Closed):
         self._exchange(began + self._load.warm_up)
 
     def _begin_window(self) -> None:
-        super()._begin_window()
-        self._counted_from = perf_counter()
+        """What counts follows from when it was due."""
 
     def _exchange(self, until: float) -> None:
         while (now := perf_counter()) < until:

@@ -117,7 +117,7 @@ def cpu_ratios(prepared: Stage) -> dict[str, float]:
     )
     bare: Contender = baseline("bare", prepared.cache)
     [service] = services([])
-    results = Results([service.name], bare.name, facts(prepared.databases, plan))
+    results = Results.of([bare, service], facts(prepared.databases, plan), {})
     run = Run(plan, prepared.databases, prepared.generator, results)
     run.measure(one_worker(), prepared.copies([bare, service], plan.size), lambda _: None)
     return {

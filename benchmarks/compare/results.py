@@ -1,9 +1,11 @@
 """What was measured: windows, and what the rounds of one question come to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Self
+
+from benchmarks.compare.contenders import Contender
 
 GENERATOR_BUSY = 0.85
 """Share of a processor above which the load generator, not the contender, may be what was measured."""
@@ -131,6 +133,13 @@ class Results:
     memory: dict[str, tuple[int, int | None]] = field(default_factory=dict)
     """Resident bytes of each contender with one worker after its measurements, and those that it shares with nobody."""
     skipped: dict[str, str] = field(default_factory=dict)
+    """Contenders that can't run here, and why."""
+
+    @classmethod
+    def of(cls, contenders: Sequence[Contender], facts: dict[str, Any], skipped: dict[str, str]) -> Self:
+        """Empty; the first contender is the one whom others are compared with."""
+        services = [each.name for each in contenders if each.is_service]
+        return cls(services, contenders[0].name, facts, skipped=skipped)
 
     def summaries(self) -> list[Summary]:
         grouped: dict[tuple[Question, str], list[Window]] = {}

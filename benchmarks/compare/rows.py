@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
 from uuid import UUID
@@ -57,10 +58,11 @@ def post_lines(size: Size) -> Iterator[str]:
         yield f"{uuid_of('post', number)}\t{author}\tNotes, part {number}\tnotes/{number}\t{body}\t{at}\t{at}\t{at}\n"
 
 
-def popular(kind: str, rows: int, count: int) -> list[UUID]:
+@cache
+def popular(kind: str, rows: int, count: int) -> tuple[UUID, ...]:
     """Ids of `count` reads, drawn by Zipf's law; popularity has nothing to do with age."""
     chance = random.Random(f"{kind} {rows}")  # noqa: S311 - a sequence that is the same each time, not a secret
     weights = list(accumulate(1 / rank**SKEW for rank in range(1, rows + 1)))
     numbers = list(range(rows))
     chance.shuffle(numbers)
-    return [uuid_of(kind, number) for number in chance.choices(numbers, cum_weights=weights, k=count)]
+    return tuple(uuid_of(kind, number) for number in chance.choices(numbers, cum_weights=weights, k=count))

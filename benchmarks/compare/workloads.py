@@ -96,7 +96,7 @@ WORKLOADS = {
 }
 
 
-def ids_of(workload: Workload, size: Size) -> list[UUID]:
+def ids_of(workload: Workload, size: Size) -> Sequence[UUID]:
     """What the driver asks for, which builds its queries itself."""
     if workload.name == "create":
         return [rows.uuid_of("user", number) for number in range(rows.ACCOUNTS)]

@@ -14,7 +14,8 @@ from benchmarks.compare import contenders as catalogue
 from benchmarks.compare.contenders import Contender
 from benchmarks.compare.failures import BenchmarkError
 from benchmarks.compare.machine import facts
-from benchmarks.compare.plan import Phase, Plan, all_processors, one_worker
+from benchmarks.compare.plan import Phase, Plan, all_processors
+from benchmarks.compare.plan import one_worker as single_worker
 from benchmarks.compare.plot import must_be_drawable, write_plot
 from benchmarks.compare.report import print_results
 from benchmarks.compare.results import Results
@@ -25,34 +26,45 @@ from benchmarks.compare.workloads import WORKLOADS, Workload
 
 WIDTH = 120  # characters, where no terminal says it
 POSTS_OF_A_USER = 10
+FULL_ROWS, FULL_ROUNDS, FULL_SECONDS = 1_000_000, 5, 3.0
 QUICK_ROWS, QUICK_ROUNDS, QUICK_SECONDS = 20_000, 3, 1.0
+WARM_UP = 0.3  # seconds
+OPEN_WORKLOADS = ("post", "list")
 QUICK_CONTENDERS = ("driver", "bare", "tutorial")
 
 
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer rows, rounds and contenders: under two minutes.")]
+Rows = Annotated[int | None, typer.Option(help="Posts; a tenth as many users. 1,000,000; quick: 20,000.", min=100)]
+Rounds = Annotated[int | None, typer.Option(help="Everybody is measured once in each. 5; quick: 3.", min=1)]
+Seconds = Annotated[float | None, typer.Option(help="Of each measurement. 3; quick: 1.", min=0.1)]
+Connections = Annotated[int, typer.Option(help="How many requests are under way at once.", min=1, max=500)]
+Only = Annotated[str | None, typer.Option(help=f"Contenders: service, {', '.join(catalogue.TITLES)}.")]
+Ask = Annotated[str | None, typer.Option(help=f"Workloads: {', '.join(WORKLOADS)}.")]
+Services = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR[,NAME=VALUE…]",
+        help="A checkout to measure instead of this one, with settings; repeat it to compare side by side.",
+    ),
+]
+OneWorker = Annotated[bool, typer.Option("--one-worker", help="Leave out the measurement on all processors.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")]
+PlotFile = Annotated[Path | None, typer.Option(help="Draw the results here: .svg or .png.")]
+
+
 def run(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer rows, rounds and contenders: under two minutes.")
-    ] = False,
-    rows: Annotated[
-        int | None, typer.Option(help="Posts; a tenth as many users. 1,000,000; quick: 20,000.", min=100)
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(help="Every contender is measured once in each. 5; quick: 3.", min=1)
-    ] = None,
-    seconds: Annotated[float | None, typer.Option(help="Of each measurement. 3; quick: 1.", min=0.1)] = None,
-    connections: Annotated[int, typer.Option(help="How many requests are under way at once.", min=1, max=500)] = 32,
-    only: Annotated[str | None, typer.Option(help=f"Contenders: service, {', '.join(catalogue.TITLES)}.")] = None,
-    ask: Annotated[str | None, typer.Option(help=f"Workloads: {', '.join(WORKLOADS)}.")] = None,
-    service: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIR[,NAME=VALUE…]",
-            help="A checkout to measure instead of this one, with settings; repeat it to compare side by side.",
-        ),
-    ] = None,
-    single: Annotated[bool, typer.Option("--one-worker", help="Leave out the measurement on all processors.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was measured here.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the results here: .svg or .png.")] = None,
+    *,
+    quick: Quick = False,
+    rows: Rows = None,
+    rounds: Rounds = None,
+    seconds: Seconds = None,
+    connections: Connections = 32,
+    only: Only = None,
+    ask: Ask = None,
+    service: Services = None,
+    one_worker: OneWorker = False,
+    json_file: JsonFile = None,
+    plot: PlotFile = None,
 ) -> None:
     """Measure the contenders in turns, on copies of the same rows, with the same requests.
 
@@ -60,29 +72,32 @@ def run(
     one, whose role may create databases.
     """
     must_be_drawable(plot)
-    size = _size(rows or (QUICK_ROWS if quick else 1_000_000))
     plan = Plan(
-        size=size,
-        rounds=rounds or (QUICK_ROUNDS if quick else 5),
-        seconds=seconds or (QUICK_SECONDS if quick else 3.0),
-        warm_up=0.3,
+        size=_size(rows or (QUICK_ROWS if quick else FULL_ROWS)),
+        rounds=rounds or (QUICK_ROUNDS if quick else FULL_ROUNDS),
+        seconds=seconds or (QUICK_SECONDS if quick else FULL_SECONDS),
+        warm_up=WARM_UP,
         connections=connections,
         workloads=_workloads(ask),
-        open_workloads=("post", "list"),
+        open_workloads=OPEN_WORKLOADS,
     )
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    services = catalogue.services(service or [])
+    asked = _asked_contenders(only, quick, services)
     with stage() as prepared:
-        measured, skipped = _contenders(only, quick, service or [], prepared)
-        services = [each.name for each in measured if each.is_service]
-        results = Results(services, measured[0].name, facts(prepared.databases, plan), skipped=skipped)
-        _measure(plan, _phases(single or quick), measured, prepared, results)
-    print_results(results, console)
+        contenders, skipped = _installed(asked, services, prepared)
+        results = Results.of(contenders, facts(prepared.databases, plan), skipped)
+        _measure(plan, _phases(one_worker or quick), contenders, prepared, results)
+    _report(results, json_file, plot)
+    if results.faults:
+        raise typer.Exit(1)
+
+
+def _report(results: Results, json_file: Path | None, plot: Path | None) -> None:
+    print_results(results, Console(width=None if sys.stdout.isatty() else WIDTH))
     if json_file:
         json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
     if plot:
         write_plot(results, plot)
-    if results.faults:
-        raise typer.Exit(1)
 
 
 def _measure(
@@ -108,14 +123,16 @@ def _workloads(names: str | None) -> list[Workload]:
     return [WORKLOADS[name] for name in _chosen(names, list(WORKLOADS), "--ask")]
 
 
-def _contenders(
-    only: str | None, quick: bool, checkouts: Sequence[str], prepared: Stage
+def _asked_contenders(only: str | None, quick: bool, services: Sequence[Contender]) -> list[str]:
+    names = [each.name for each in services]
+    known = [*names, *catalogue.TITLES]
+    return _chosen(only, known, "--only") if only or not quick else [*names, *QUICK_CONTENDERS]
+
+
+def _installed(
+    names: Sequence[str], services: Sequence[Contender], prepared: Stage
 ) -> tuple[list[Contender], dict[str, str]]:
     """Those that can run here, and why others can't."""
-    services = catalogue.services(checkouts)
-    known = [*(each.name for each in services), *catalogue.TITLES]
-    default = [*(each.name for each in services), *QUICK_CONTENDERS] if quick else known
-    names = _chosen(only, known, "--only") if only else default
     reasons = {name: catalogue.missing(name) for name in names if name in catalogue.TITLES}
     skipped = {name: reason for name, reason in reasons.items() if reason}
     chosen = [each for each in services if each.name in names]
@@ -134,4 +151,4 @@ def _chosen(names: str | None, known: Sequence[str], option: str) -> list[str]:
 
 def _phases(only_one_worker: bool) -> list[Phase]:
     rest = None if only_one_worker else all_processors()
-    return [one_worker(), rest] if rest else [one_worker()]
+    return [single_worker(), rest] if rest else [single_worker()]
