@@ -72,9 +72,10 @@ class Databases:
         return self._url.set(database=name)
 
     def close(self) -> None:
-        """Drops the copies, and the templates that this run had no use for."""
+        """Drops the copies, and templates of other revisions with as many rows as this run's."""
         self._drop(RUNS)
-        self._drop(TEMPLATES, but=self._used)
+        for name in self._used:
+            self._drop(name.rpartition("_")[0] + "_", but=self._used)
         self._lock.close()
 
     def checkpoint(self) -> None:

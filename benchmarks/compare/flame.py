@@ -10,7 +10,7 @@ from benchmarks.compare.plot import write_svg
 from benchmarks.compare.profiling import Profile
 
 WIDTH, LINE, HEAD = 1200, 15, 30
-LEAST = 1.5  # pixels
+LEAST = 3.0  # pixels
 LETTER = 6.3  # pixels
 SHORTEST = 3  # letters of a label
 ROOT = "all"

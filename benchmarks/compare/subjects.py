@@ -23,6 +23,7 @@ from benchmarks.compare.workloads import Target, Workload
 CHECKED = 3
 """Rows of each kind whose answers are compared before anything is measured."""
 OPEN_CONNECTIONS = 128
+SHOWN = 300  # characters of an answer that differs
 
 
 class Subject(Protocol):
@@ -100,9 +101,10 @@ class Served:
 
     def answers(self) -> list[Any]:
         """What it shows of a few rows, as far as all contenders show it."""
-        target = Target(self.server.port, self.contender.prefix)
-        paths = workloads.sample(target, self.plan.size, CHECKED)
-        return [_essence(json.loads(self.server.get(path)[1])) for path in paths]
+        return [_essence(json.loads(self.server.get(path)[1])) for path in self.sample()]
+
+    def sample(self) -> list[str]:
+        return workloads.sample(self.contender.prefix, self.plan.size, CHECKED)
 
 
 @contextmanager
@@ -152,10 +154,11 @@ def _sign_in(server: Server) -> list[str]:
 def _compare_answers(subjects: Sequence[Subject]) -> None:
     """Whoever answers something else does another job."""
     served = [each for each in subjects if isinstance(each, Served)]
-    answers = [each.answers() for each in served]
-    for each, answer in zip(served, answers, strict=True):
-        if answer != answers[0]:
-            raise BenchmarkError(f"{each.name} and {served[0].name} answer differently:\n{answer}\n{answers[0]}")
+    for each in served[1:]:
+        for path, ours, theirs in zip(served[0].sample(), served[0].answers(), each.answers(), strict=True):
+            if ours != theirs:
+                said = f"{served[0].name}: {str(ours)[:SHOWN]}\n{each.name}: {str(theirs)[:SHOWN]}"
+                raise BenchmarkError(f"{path} isn't answered alike\n{said}")
 
 
 def _essence(answer: Any) -> Any:

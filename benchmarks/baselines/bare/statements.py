@@ -11,7 +11,7 @@ POST = f"SELECT {_SUMMARY}, p.body FROM posts p JOIN users u ON u.id = p.author_
 LIST = f"""SELECT {_SUMMARY} FROM posts p JOIN users u ON u.id = p.author_id
 WHERE p.published_at IS NOT NULL ORDER BY p.published_at DESC, p.id DESC LIMIT $1"""  # noqa: S608 - constants alone
 CREATE = f"""WITH p AS (
-    INSERT INTO posts (id, author_id, title, body, published_at) VALUES ($1, $2, $3, $4, now()) RETURNING *
+    INSERT INTO posts (id, author_id, title, body) VALUES ($1, $2, $3, $4) RETURNING *
 ) SELECT {_SUMMARY}, p.body FROM p JOIN users u ON u.id = p.author_id"""  # noqa: S608 - constants alone
 
 

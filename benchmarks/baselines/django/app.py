@@ -109,7 +109,7 @@ async def read_post(request: object, post_id: UUID) -> Post:
 @api.post("/posts", response={201: PostRead})
 async def create_post(request: object, new: PostCreate) -> tuple[int, Post]:
     author = await User.objects.aget(id=new.author_id)
-    return 201, await Post.objects.acreate(author=author, title=new.title, body=new.body, published_at=timezone.now())
+    return 201, await Post.objects.acreate(author=author, title=new.title, body=new.body)
 
 
 urlpatterns = [path("", api.urls)]

@@ -24,7 +24,7 @@ function serve() {
     title: text(),
     slug: text(),
     body: text(),
-    publishedAt: moment("published_at"),
+    publishedAt: timestamp("published_at", { withTimezone: true }),
     createdAt: moment("created_at"),
     updatedAt: moment("updated_at"),
   });
@@ -100,7 +100,7 @@ function serve() {
     const [author] = await db.select().from(users).where(eq(users.id, authorId));
     const [made] = await db
       .insert(posts)
-      .values({ id: randomUUID(), authorId, title, body, publishedAt: new Date() })
+      .values({ id: randomUUID(), authorId, title, body })
       .returning();
     const { publishedAt, createdAt, updatedAt, ...rest } = made;
     const times = { published_at: publishedAt, created_at: createdAt, updated_at: updatedAt };

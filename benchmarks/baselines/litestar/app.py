@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from advanced_alchemy.config import EngineConfig
@@ -133,7 +133,7 @@ async def read_post(post_id: UUID, posts: PostService) -> PostRead:
 
 @post("/posts")
 async def create_post(data: PostCreate, posts: PostService) -> PostRead:
-    values = {"title": data.title, "body": data.body, "author_id": data.author_id, "published_at": datetime.now(UTC)}
+    values = {"title": data.title, "body": data.body, "author_id": data.author_id}
     return whole(await posts.create(values, auto_refresh=True))
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -116,7 +116,7 @@ async def read_post(post_id: UUID, session: Session) -> PostRead:
 
 @app.post("/posts", status_code=201)
 async def create_post(new: PostCreate, session: Session) -> PostRead:
-    post = Post(**new.model_dump(), published_at=datetime.now(UTC))
+    post = Post(**new.model_dump())
     session.add(post)
     await session.commit()
     await session.refresh(post, ["created_at", "updated_at", "author"])

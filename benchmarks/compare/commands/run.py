@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -83,16 +84,19 @@ def run(
     )
     services = catalogue.services(service or [])
     asked = _asked_contenders(only, quick, services)
-    with stage() as prepared:
+    with ExitStack() as stack:
+        prepared = stack.enter_context(stage())
         contenders, skipped = _installed(asked, services, prepared)
         results = Results.of(contenders, facts(prepared.databases, plan), skipped)
+        stack.callback(_report, results, json_file, plot)  # whatever ends the run
         _measure(plan, _phases(one_worker or quick), contenders, prepared, results)
-    _report(results, json_file, plot)
     if results.faults:
         raise typer.Exit(1)
 
 
 def _report(results: Results, json_file: Path | None, plot: Path | None) -> None:
+    if not results.windows:
+        return
     print_results(results, Console(width=None if sys.stdout.isatty() else WIDTH))
     if json_file:
         json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
