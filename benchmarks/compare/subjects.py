@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+import psutil
 from sqlalchemy.engine import URL
 
 from benchmarks.compare import rows, workloads
@@ -92,7 +93,10 @@ class Served:
             watched=self.server.processes(),
             rate=rate,
         )
-        measured = self.generator.submit(generate, load).result()
+        try:
+            measured = self.generator.submit(generate, load).result()
+        except (OSError, psutil.NoSuchProcess) as error:
+            raise BenchmarkError(f"{self.name} has gone ({error}):\n{self.server.said()}") from error
         self.server.empty_log()
         return measured
 
