@@ -13,7 +13,7 @@ from benchmarks.compare.stage import Stage, stage
 BASELINE = Path(__file__).parents[2] / "baseline.json"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"  # others call other functions
 CALLS, CPU = f"calls_on_python_{PYTHON}", "cpu_ratio_to_bare"
-MORE_CALLS, MORE_CPU = 0.10, 0.15
+MORE_CALLS, MORE_CPU = 0.05, 0.15
 ATTEMPTS = 3
 
 type Figures = dict[str, float]
@@ -28,7 +28,7 @@ def guard(
 ) -> None:
     """Compare what a request costs with benchmarks/baseline.json; the exit code is 1 when it has risen too far.
 
-    Counts the functions that a request calls, which depends on no clock and no load; more than +10 % fails. With --cpu
+    Counts the functions that a request calls, which depends on no clock and no load; more than +5 % fails. With --cpu
     also processor time, as a ratio to that of bare ASGI in the same round; more than +15 % in the best of three
     attempts fails.
     """
