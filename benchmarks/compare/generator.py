@@ -19,7 +19,7 @@ from benchmarks.compare.failures import BenchmarkError
 from benchmarks.compare.processes import processor_seconds
 
 GRACE = 5.0  # seconds that answers may take after the end of an open window
-WARMED_BY = 10  # answers to each connection
+WARMED_BY = 5  # answers to each connection
 LONGEST_WARM_UP = 5.0  # seconds
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _SUCCESS = b"HTTP/1.1 2"

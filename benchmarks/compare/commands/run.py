@@ -28,16 +28,17 @@ from benchmarks.compare.workloads import WORKLOADS, Workload
 WIDTH = 120  # characters, where no terminal says it
 POSTS_OF_A_USER = 10
 FULL_ROWS, FULL_ROUNDS, FULL_SECONDS = 1_000_000, 5, 3.0
-QUICK_ROWS, QUICK_ROUNDS, QUICK_SECONDS = 20_000, 3, 1.0
+QUICK_ROWS, QUICK_ROUNDS, QUICK_SECONDS = 20_000, 3, 0.8
 WARM_UP = 0.3  # seconds
 OPEN_WORKLOADS = ("post", "list")
+QUICK_WORKLOADS, QUICK_OPEN_WORKLOADS = "user,post,signed,list,create", ("post",)
 QUICK_CONTENDERS = ("driver", "bare", "tutorial")
 
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer rows, rounds and contenders: under two minutes.")]
 Rows = Annotated[int | None, typer.Option(help="Posts; a tenth as many users. 1,000,000; quick: 20,000.", min=100)]
 Rounds = Annotated[int | None, typer.Option(help="Everybody is measured once in each. 5; quick: 3.", min=1)]
-Seconds = Annotated[float | None, typer.Option(help="Of each measurement. 3; quick: 1.", min=0.1)]
+Seconds = Annotated[float | None, typer.Option(help="Of each measurement. 3; quick: 0.8.", min=0.1)]
 Connections = Annotated[int, typer.Option(help="How many requests are under way at once.", min=1, max=500)]
 Only = Annotated[str | None, typer.Option(help=f"Contenders: service, {', '.join(catalogue.TITLES)}.")]
 Ask = Annotated[str | None, typer.Option(help=f"Workloads: {', '.join(WORKLOADS)}.")]
@@ -79,8 +80,8 @@ def run(
         seconds=seconds or (QUICK_SECONDS if quick else FULL_SECONDS),
         warm_up=WARM_UP,
         connections=connections,
-        workloads=_workloads(ask),
-        open_workloads=OPEN_WORKLOADS,
+        workloads=_workloads(ask or (QUICK_WORKLOADS if quick else None)),
+        open_workloads=QUICK_OPEN_WORKLOADS if quick else OPEN_WORKLOADS,
     )
     services = catalogue.services(service or [])
     asked = _asked_contenders(only, quick, services)
