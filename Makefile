@@ -17,7 +17,7 @@ BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/re
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check drill format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
+.PHONY: help serve test check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ check: $(READY) ## Lint, format, types, layer contracts and migration gates
 drill: $(READY) ## Remove posts from a copy of the checkout, and add comments to another
 	$(BIN)/python -m tests.drills.remove_posts
 	$(BIN)/python -m tests.drills.add_comments
+
+# A seed that found something finds it again: make fuzz SEED=… (EXAMPLES=… for each operation).
+SEED ?= $(shell date +%s)
+EXAMPLES ?= 100
+fuzz: $(READY) ## Send the service what its contract allows and forbids, from a new seed
+	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n auto --no-cov -rP $(ARGS) tests/faults/test_contract.py
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix

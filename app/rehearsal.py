@@ -116,7 +116,15 @@ def make_service_profile(settings: Settings) -> ServiceProfile:
                 "LOG_LEVEL": "INFO",
             },
             # The rehearsed service sends no mail and limits nobody, whatever this environment sets for another one.
-            unset=("SMTP_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "REGISTRATION", "UNVERIFIED_MAY", "RATE_LIMIT_STORAGE"),
+            unset=(
+                "SMTP_URL",
+                "PUBLIC_URL",
+                "ALLOWED_HOSTS",
+                "REGISTRATION",
+                "PUBLIC_USERS",
+                "UNVERIFIED_MAY",
+                "RATE_LIMIT_STORAGE",
+            ),
         ),
         migrate=MIGRATE,
         import_path=(".", "packages/*/src"),

@@ -14,6 +14,7 @@ from app.repos.accounts import AccountRepos
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.repos.audit_events import AuditEventReadRepo, AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
+from app.repos.authors import AuthorReadRepo
 from app.repos.identities import IdentityRepo
 from app.repos.one_time_tokens import OneTimeTokenReadRepo
 from app.repos.posts import PostReadRepo, PostRepo
@@ -60,12 +61,19 @@ def make_process_context(settings: Settings) -> ProcessContext:
 class Reads:
     """Services that only read, on a read connection."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, settings: Settings) -> None:
         self._reader = reader
+        self._settings = settings
 
     @property
     def users(self) -> UserReadService:
-        return UserReadService(UserReadRepo(self._reader))
+        everybody = UserReadRepo(self._reader)
+        public: dict[str, AuthorReadRepo | UserReadRepo | None] = {
+            "authors": AuthorReadRepo(self._reader),
+            "everybody": everybody,
+            "nobody": None,
+        }
+        return UserReadService(everybody, public[self._settings.public_users])
 
     @property
     def posts(self) -> PostReadService:

@@ -64,8 +64,8 @@ async def get_client(request: Request) -> ClientInfo:
     )
 
 
-async def get_reads(reader: ReadConnection) -> wiring.Reads:
-    return wiring.Reads(reader)
+async def get_reads(reader: ReadConnection, settings: AppSettings) -> wiring.Reads:
+    return wiring.Reads(reader, settings)
 
 
 async def get_writes(

@@ -30,10 +30,12 @@ TITLES = {
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
     421: "Misdirected Request",
     422: "Unprocessable Content",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    499: "Client Closed Request",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -45,6 +47,7 @@ _HTTP_ERRORS = {
     413: ("content_too_large", "The request body is too large."),
     414: ("uri_too_long", "The URL is too long, or has too many parameters."),
     415: ("unsupported_media_type", "The request body has to be JSON and say so: `Content-Type: application/json`."),
+    416: ("range_not_satisfiable", "The file has no such part; `Content-Range` says how long it is."),
     421: ("misdirected_request", "This service doesn't answer for that host."),
     431: ("request_header_fields_too_large", "The request's headers are too large, or too many."),
 }
@@ -84,12 +87,16 @@ def http_problem(status: int, *, headers: dict[str, str] | None = None) -> Respo
     return problem(status, code, detail, headers=headers)
 
 
+def problem_of(error: DomainError) -> Response:
+    return problem(error.status, error.code, error.detail, headers=dict(error.headers))
+
+
 def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: its own domain errors, and those that any route can meet."""
     codes: dict[int, list[str]] = {
         422: ["validation_failed"],
         500: ["internal_error"],
-        503: ["database_unavailable"],
+        503: ["database_unavailable", "request_timed_out"],
     }
     for error in errors:
         codes.setdefault(error.status, []).append(error.code)
@@ -108,15 +115,19 @@ async def on_domain_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - registered for this type alone
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", code=error.code, **describe_error(error.__cause__ or error))
-    return problem(error.status, error.code, error.detail, headers=dict(error.headers))
+    return problem_of(error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return _method_not_allowed(_methods(request) or {"GET", "HEAD"})  # files are no routes
     return http_problem(error.status_code, headers=headers)
+
+
+def _method_not_allowed(methods: set[str]) -> Response:
+    return http_problem(405, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def _methods(request: Request) -> set[str]:
@@ -128,11 +139,14 @@ def _methods(request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-async def on_invalid_request(_request: Request, error: Exception) -> Response:
+async def on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
     if isinstance(error.body, bytes):  # FastAPI doesn't parse a body whose Content-Type isn't JSON
         return http_problem(415)
     shown = error.errors()[:MOST_FAULTS]
+    # No id could be `me`, so `PATCH /users/me` is sent to `/users/me`, though `/users/{user_id}` takes the method.
+    if any(fault["loc"][0] == "path" for fault in shown) and request.method not in (methods := _methods(request)):
+        return _method_not_allowed(methods)
     faults = [Fault(loc=_bounded(fault["loc"]), code=fault["type"], detail=in_words(fault)) for fault in shown]
     return problem(422, "validation_failed", "The request is not valid; `errors` says where.", errors=faults)
 

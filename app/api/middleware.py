@@ -1,6 +1,7 @@
 """The one layer around every request: its id, its line in the log, and the last-resort handler of exceptions."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -9,15 +10,22 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import http_problem, internal_error
+from app.api.deadline import Deadline
+from app.api.errors import http_problem, internal_error, problem_of
+from app.core.access_log import AccessLog
 from app.core.config import LARGEST_BODY, Settings
-from app.core.context import new_request_id, request_context
+from app.core.context import Work, new_request_id, request_context
+from app.core.errors import RequestTimedOut
 from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
 LOGGED_PATH = 1000  # characters
 
+IS_CLOSING = "is_closing"
+"""In a request's state: a function of the server that tells whether the connection is at its end."""
+
+_OF_THE_BODY = ("content-type", "content-length")
 _CLIENT_CLOSED = 499  # nginx's status for a client that disconnected; only logged
 
 # What the OWASP REST Security Cheat Sheet asks of an API. Answers may be personal, so no cache keeps them.
@@ -30,7 +38,7 @@ SECURITY_HEADERS = (
 )
 TRANSPORT_SECURITY = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),)
 
-access_log = structlog.get_logger("app.access")
+log = structlog.get_logger()
 
 
 class RequestLayer:
@@ -38,6 +46,8 @@ class RequestLayer:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
+        self._settings = settings
+        self._log = AccessLog(settings)
         self._hosts = tuple(host.lower() for host in settings.hosts)
         self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
 
@@ -48,22 +58,35 @@ class RequestLayer:
         headers = Headers(scope=scope)
         asked = headers.get("x-request-id", "")
         request_id = asked if _WELL_FORMED_ID.fullmatch(asked) else new_request_id()
-        with request_context(request_id):
-            exchange = _Exchange(scope, send, (*self._headers, ("X-Request-ID", request_id)))
+        deadline = Deadline(self._settings.request_timeout)
+        exchange = _Exchange(scope, receive, send, (*self._headers, ("X-Request-ID", request_id)), deadline)
+        work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
+        with request_context(request_id, work=work):
             try:
-                await self._guarded(exchange, headers, receive)
+                await self._guarded(exchange, headers)
             finally:
-                exchange.log()
+                self._log.write(
+                    method=scope["method"],
+                    path=exchange.path,
+                    status=exchange.status or _CLIENT_CLOSED,
+                    duration_ms=exchange.duration_ms,
+                    request_id=request_id,
+                )
 
-    async def _guarded(self, exchange: "_Exchange", headers: Headers, receive: Receive) -> None:
+    async def _guarded(self, exchange: "_Exchange", headers: Headers) -> None:
         method = "GET" if exchange.is_head else exchange.scope["method"]
         scope = dict(exchange.scope, method=method, path=_without_trailing_slash(exchange.scope["path"]))
         try:
-            await (self._refusal(scope, headers) or self._app)(scope, receive, exchange.send)
+            with exchange.deadline as deadline:
+                deadline.start(later=self._settings.http_body_timeout if _has_body(headers) else 0)
+                await (self._refusal(scope, headers) or self._app)(scope, exchange.receive, exchange.send)
+            if deadline.has_passed and exchange.status is None:
+                log.warning("request_timed_out", url=exchange.path)
+                await problem_of(RequestTimedOut())(scope, exchange.receive, exchange.send)
         except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the client gets an answer
-            access_log.error("request_failed", url=exchange.path, **describe_error(error))
+            log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
-                await internal_error()(scope, receive, exchange.send)
+                await internal_error()(scope, exchange.receive, exchange.send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The response to a request that is refused before routing; None when it may pass."""
@@ -83,26 +106,45 @@ class RequestLayer:
 class _Exchange:
     """One request and its response, as the log line describes them."""
 
-    def __init__(self, scope: Scope, send: Send, headers: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, headers: tuple[tuple[str, str], ...], deadline: Deadline
+    ) -> None:
         self.scope = scope
+        self.deadline = deadline
         self.is_head = scope["method"] == "HEAD"
         self.path: str = scope["path"][:LOGGED_PATH]
         self.status: int | None = None
+        self._receive = receive
         self._send = send
         self._headers = headers
         self._is_replaced = False
+        self._is_closing: Callable[[], bool] | None = scope.get("state", {}).get(IS_CLOSING)
         self._started = self._ended = perf_counter()
 
+    def is_client_gone(self) -> bool:
+        """Whether it left without an answer, as far as the server tells."""
+        return self.status is None and self._is_closing is not None and self._is_closing()
+
+    async def receive(self) -> Message:
+        """The time of the request begins when its body has arrived: how long that takes is the client's business."""
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self.deadline.start()
+        return message
+
     async def send(self, message: Message) -> None:
-        """Answers HEAD like GET, without the body. Replaces the framework's 413 in plain text by a problem."""
+        """Answers HEAD like GET, without the body. Replaces the framework's errors in plain text by problems."""
         if self._is_replaced:
             return
         if message["type"] == "http.response.start":
             if _is_plain_refusal(message):
-                await http_problem(message["status"])(self.scope, _nothing, self.send)
+                raw = Headers(raw=message.get("headers", []))
+                kept = {name: value for name, value in raw.items() if name not in _OF_THE_BODY}
+                await http_problem(message["status"], headers=kept)(self.scope, _nothing, self.send)
                 self._is_replaced = True
                 return
             self.status = message["status"]
+            self.deadline.stop()  # streams may take longer, and so may what runs after the response
             headers = MutableHeaders(scope=message)
             for name, value in self._headers:
                 headers.setdefault(name, value)
@@ -111,14 +153,9 @@ class _Exchange:
         await self._send(message)
         self._ended = perf_counter()  # background tasks after the last byte aren't part of the duration
 
-    def log(self) -> None:
-        access_log.info(
-            "request",
-            method=self.scope["method"],
-            path=self.path,
-            status=self.status or _CLIENT_CLOSED,
-            duration_ms=round((self._ended - self._started) * 1000, 2),
-        )
+    @property
+    def duration_ms(self) -> float:
+        return round((self._ended - self._started) * 1000, 2)
 
 
 def _without_trailing_slash(path: str) -> str:
@@ -136,9 +173,13 @@ def _declared_length(headers: Headers) -> int:
     return int(declared[:20]) if declared.isdecimal() else 0
 
 
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or _declared_length(headers) > 0
+
+
 def _is_plain_refusal(start: Message) -> bool:
-    """Whether it begins the answer of `max_body_size`, which no handler of errors sees."""
-    if start["status"] != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    """Whether it begins an answer of `max_body_size`, of files or of CORS, which no handler of errors sees."""
+    if start["status"] < HTTPStatus.BAD_REQUEST:
         return False
     return Headers(raw=start.get("headers", [])).get("content-type", "").startswith("text/plain")
 

@@ -11,11 +11,13 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.errors import http_problem
-from app.api.middleware import SECURITY_HEADERS
+from app.api.middleware import IS_CLOSING, SECURITY_HEADERS
 from app.core.config import Settings
 from app.core.context import new_request_id, request_context
 
 LINGERING = 2.0  # seconds
+MOST_WAITING = 100
+"""Requests of a connection behind the one at hand. One packet could bring thousands, and all are parsed at once."""
 
 access_log = structlog.get_logger("app.access")
 
@@ -46,6 +48,10 @@ def limits_of(settings: Settings) -> HttpLimits:
 
 class HeadTooLarge(Exception):
     """The request line and the headers are larger than allowed, or too many."""
+
+
+class TooManyWaiting(Exception):
+    """A client sends requests faster than it gets answers. It has to send those again that got none."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -105,9 +111,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise TooManyWaiting
         self._forget_timer()
+        # uvicorn's own mark that the client has left is set on the last request alone, when several were pipelined.
+        self.scope["state"][IS_CLOSING] = self.transport.is_closing
+        super().on_headers_complete()  # raises for a URL that is none, and that is a fault of the head
         self._in_head, self._received = False, 0
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._forget_timer()

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from functools import partial
+from multiprocessing import parent_process
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -46,21 +47,29 @@ def serve(
         if not (settings.is_production or "public_url" in settings.model_fields_set):
             os.environ["PUBLIC_URL"] = base  # for the links in mails
         _announce(settings, base)
-        config = uvicorn.Config(
-            "app.main:app",
-            http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
-            ws="none",
-            timeout_keep_alive=settings.http_keep_alive,
-            workers=workers,
-            reload=reload,
-            reload_dirs=["app"] if reload else None,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=15,
-        )
-        _serve(config, listener)
+        _serve(_config(settings, workers=workers, reload=reload), listener)
         _ignore_signals()
+
+
+def _config(settings: Settings, *, workers: int, reload: bool) -> uvicorn.Config:
+    return uvicorn.Config(
+        "app.main:app",
+        http=partial(BoundedProtocol, limits=limits_of(settings)),  # type: ignore[arg-type]  # it is only called
+        ws="none",
+        timeout_keep_alive=settings.http_keep_alive,
+        workers=workers,
+        reload=reload,
+        reload_dirs=["app"] if reload else None,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=15,
+        # Seconds without an answer, after which a worker is replaced. It answers once it has imported the service,
+        # for which the default of 5 is too little on a busy machine.
+        timeout_worker_healthcheck=30,
+        callback_notify=_end_without_parent,
+        timeout_notify=0,  # with each of uvicorn's ticks, which is once a second
+    )
 
 
 def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
@@ -78,11 +87,25 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
             sys.exit(1)
 
 
+class _Supervisor(Multiprocess):
+    def keep_subprocess_alive(self) -> None:
+        for worker in self.processes:
+            worker.child_conn.close()  # with the worker's end open here too, a dead worker looks like a slow one
+        super().keep_subprocess_alive()
+
+
 def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     hang_up = signal.getsignal(HANG_UP)
-    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor = _Supervisor(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
     supervisor.run()
+
+
+async def _end_without_parent() -> None:
+    """End a worker as SIGTERM does when the process that started it is gone: killed, it could tell nobody."""
+    parent = parent_process()
+    if parent and not parent.is_alive():
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

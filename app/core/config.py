@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     db_prepared_statements: bool = True
 
     registration: Literal["open", "admins"] = "open"
+    public_users: Literal["authors", "everybody", "nobody"] = "authors"
     unverified_may: Literal["write", "read", "nothing"] | None = None
     access_token_lifetime: Seconds = 900.0
     refresh_token_lifetime: float = Field(default=30 * 86400.0, ge=60, le=366 * 86400)
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
+    request_timeout: Seconds = 12.0
     http_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**2)
     http_header_lines: int = Field(default=100, ge=10, le=1000)
     http_head_timeout: Seconds = 10.0

@@ -1,6 +1,6 @@
-"""The current request's (or command's) id and actor, in context variables."""
+"""The current request's (or command's) id, actor and work, in context variables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,8 +19,25 @@ class Actor:
     key_id: UUID | None = None
 
 
+@dataclass
+class Work:
+    """What the database's pools have to know of a request; outside of one, nothing is known."""
+
+    subject: str = ""
+    """What it is about: requests for one path wait for each other rather than keep all others waiting."""
+    is_client_gone: Callable[[], bool] = lambda: False
+    has_begun: bool = False
+    """Whether it has had a connection for writes. From then on it comes to its end, whether the client waits or not."""
+    connections: int = 0
+    """How many for writes it has now."""
+
+    def is_abandoned(self) -> bool:
+        return not self.has_begun and self.is_client_gone()
+
+
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _actor: ContextVar[Actor] = ContextVar("actor", default=Actor())  # noqa: B039 - it is frozen
+_work: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
 def new_request_id() -> str:
@@ -30,6 +47,10 @@ def new_request_id() -> str:
 def request_id() -> str:
     """The id of the request at hand, or an empty text outside of one."""
     return _request_id.get()
+
+
+def work() -> Work:
+    return _work.get() or Work()
 
 
 def actor() -> Actor:
@@ -42,11 +63,13 @@ def act_as(who: Actor) -> None:
 
 
 @contextmanager
-def request_context(request_id: str, who: Actor | None = None) -> Iterator[None]:
+def request_context(request_id: str, who: Actor | None = None, work: Work | None = None) -> Iterator[None]:
     """Binds the id, and until somebody is recognised, the anonymous actor."""
     id_token, actor_token = _request_id.set(request_id), _actor.set(who or Actor())
+    work_token = _work.set(work)
     try:
         yield
     finally:
+        _work.reset(work_token)
         _actor.reset(actor_token)
         _request_id.reset(id_token)

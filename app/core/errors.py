@@ -52,7 +52,7 @@ class UserNameless(DomainError):
 
 
 class SlugTaken(DomainError):
-    code, status, detail = "slug_taken", 409, "Another post already uses this slug."
+    code, status, detail = "slug_taken", 409, "A published post, or another one of this author, already uses this slug."
 
 
 class AuthorUnknown(DomainError):
@@ -172,6 +172,17 @@ class WriteConflict(DomainError):
         "A concurrent change got in the way; nothing was changed, try again.",
     )
     headers = RETRY_SOON
+
+
+class RequestTimedOut(DomainError):
+    code, status, detail = "request_timed_out", 503, "The request took too long; what it had begun was undone."
+    headers = RETRY_SOON
+
+
+class ClientGone(DomainError):
+    """Its answer reaches nobody; the status, which is nginx's, is seen in the log."""
+
+    code, status, detail = "client_closed_request", 499, "The client left before its request had begun."
 
 
 class InvalidSettings(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from app.core.batched_log import BatchingHandler
 from app.core.config import Settings
 from app.core.context import request_id
 from app.core.product import API_KEY_PREFIX
@@ -28,6 +29,7 @@ _MASKED_TEXT = (
     (re.compile(r"(?<![\w-])eyJ[\w-]++\.[\w-]++\.[\w-]*+"), MASK),  # a JWT
     (re.compile(rf"\b{re.escape(API_KEY_PREFIX)}[0-9a-f]{{8}}_[\w-]+"), MASK),
 )
+_NOTHING_TO_MASK = re.compile(r"[a-z0-9/-]*+")  # most paths: no character of theirs begins or joins what is masked
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
@@ -49,11 +51,18 @@ def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     return {key: MASK if _SENSITIVE_KEY.search(key) else _mask_value(value) for key, value in event.items()}
 
 
+def mask_text(text: str) -> str:
+    """The text without whatever looks personal or secret in it."""
+    if _NOTHING_TO_MASK.fullmatch(text):
+        return text
+    for pattern, replacement in _MASKED_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
 def _mask_value(value: Any) -> Any:
     if isinstance(value, str):
-        for pattern, replacement in _MASKED_TEXT:
-            value = pattern.sub(replacement, value)
-        return value
+        return mask_text(value)
     if isinstance(value, dict):
         return mask(None, "", value)
     if isinstance(value, list | tuple):
@@ -139,7 +148,7 @@ def configure_logging(settings: Settings) -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"structured": formatter},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "handlers": {"stderr": {"()": BatchingHandler, "formatter": "structured"}},
             "root": {"handlers": ["stderr"], "level": "WARNING"},
             "loggers": {
                 "app": {"level": settings.log_level},

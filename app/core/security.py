@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from threading import Lock
 from time import perf_counter, sleep, time
+from typing import NamedTuple
 from uuid import UUID
 
 from anyio import CapacityLimiter, to_thread
@@ -129,6 +130,13 @@ def digest(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
+class _VerifiedToken(NamedTuple):
+    user_id: UUID
+    session_id: UUID
+    ends_at: float
+    """Seconds since the epoch."""
+
+
 class Keyring:
     """The service's own keys: the first signs, each verifies, so that keys can change without signing anybody out."""
 
@@ -136,7 +144,10 @@ class Keyring:
     _TYPE = "at+jwt"  # RFC 9068
     _LEEWAY = 5  # seconds by which the clocks of two machines may differ
 
+    _REMEMBERED = 10_000  # verified tokens
+
     def __init__(self, settings: Settings) -> None:
+        self._verified: dict[bytes, _VerifiedToken] = {}
         self._keys = {key_id: key.get_secret_value().encode() for key_id, key in settings.secret_keys.items()}
         self._issuer, self._audience = settings.token_issuer, settings.token_audience
         self.lifetime = settings.access_token_lifetime
@@ -169,13 +180,33 @@ class Keyring:
         return jwt.encode(header, claims, self._jwks, algorithms=self._ALGORITHMS)
 
     def verify_access_token(self, access_token: str) -> tuple[UUID, UUID] | None:
-        """The ids of the token's user and session; None when anything is wrong with the token."""
+        """The ids of the token's user and session; None when anything is wrong with the token.
+
+        A token that was verified is remembered until it ends, by its digest.
+        """
+        known_as = digest(access_token)
+        verified = self._verified.get(known_as)
+        if verified is None:
+            verified = self._verify(access_token)
+            if verified is None:
+                return None
+            self._verified[known_as] = verified
+            if len(self._verified) > self._REMEMBERED:
+                del self._verified[next(iter(self._verified))]  # the oldest
+        elif verified.ends_at <= time():
+            del self._verified[known_as]
+            return None
+        return verified.user_id, verified.session_id
+
+    def _verify(self, access_token: str) -> "_VerifiedToken | None":
         try:
             token = jwt.decode(access_token, self._jwks, algorithms=self._ALGORITHMS)
             if token.header.get("typ") != self._TYPE:
                 return None
-            self._claims.validate(token.claims)
-            return UUID(token.claims["sub"]), UUID(str(token.claims["sid"]))
+            claims = token.claims
+            self._claims.validate(claims)
+            ends_at = claims["exp"] + self._LEEWAY
+            return _VerifiedToken(UUID(claims["sub"]), UUID(str(claims["sid"])), ends_at)
         except (JoseError, ValueError, TypeError):  # the library iterates over a `crit` that isn't a list
             return None
 

@@ -1,23 +1,28 @@
 """Asks the server what became of a COMMIT whose answer was lost, so that nobody repeats a change that was stored."""
 
 import asyncio
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import structlog
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.core.errors import CommitUnknown, DatabaseUnavailable
+from app.core.logs import describe_error
 from app.db.audit import AuditedSession
 from app.db.errors import sqlstate
 
 TRANSACTION = text("SELECT pg_current_xact_id_if_assigned()::text")
 STATUS = text("SELECT pg_xact_status(CAST(CAST(:transaction AS text) AS xid8))")
-ATTEMPTS, INTERVAL = 10, 0.2  # seconds
+PATIENCE, INTERVAL = 2.0, 0.2  # seconds
 CONNECTED = "connected"
 """In a session's `info`: it has taken a connection. One that hasn't has nothing to commit."""
+
+log = structlog.get_logger()
 
 type Watch = Callable[[AsyncSession], Awaitable[None]]
 
@@ -31,8 +36,9 @@ def _note_connection(session: AuditedSession, *_: object) -> None:
 async def known_outcome(session_maker: async_sessionmaker[AsyncSession]) -> AsyncIterator[Watch]:
     """Around a transaction. What it yields is called last in it, with its session.
 
-    When the answer to COMMIT is lost, the block ends normally if the transaction was committed. Otherwise it raises
-    DatabaseUnavailable if it was rolled back, or CommitUnknown if the server can't tell.
+    When the answer to COMMIT is lost or not waited for any longer, the block ends normally if the transaction was
+    committed. Otherwise it raises CommitUnknown if the server can't tell, and DatabaseUnavailable or the cancellation
+    if it was rolled back.
     """
     transaction: str | None = None
 
@@ -44,31 +50,41 @@ async def known_outcome(session_maker: async_sessionmaker[AsyncSession]) -> Asyn
 
     try:
         yield watch
-    except (DBAPIError, DatabaseUnavailable, TimeoutError) as error:
+    except (DBAPIError, DatabaseUnavailable, TimeoutError, CancelledError) as error:
         if transaction is None or not _is_lost(error):
             raise
         status = await _status(session_maker, transaction)
         if status == "aborted":
+            if isinstance(error, CancelledError):
+                raise
             raise DatabaseUnavailable from error
         if status != "committed":
             raise CommitUnknown from error
 
 
-def _is_lost(error: Exception) -> bool:
+def _is_lost(error: BaseException) -> bool:
     """Whether the server has not answered; an error that it sent, such as a violated constraint, is an answer."""
     return not isinstance(error, DBAPIError) or error.connection_invalidated or sqlstate(error) is None
 
 
 async def _status(session_maker: async_sessionmaker[AsyncSession], transaction: str) -> str | None:
-    """`committed`, `aborted`, or whatever else is known in the end."""
-    status: str | None = None
-    for _ in range(ATTEMPTS):
-        try:
-            async with session_maker() as session:
-                status = await session.scalar(STATUS, {"transaction": transaction})
-        except (DBAPIError, PoolTimeoutError, DatabaseUnavailable, TimeoutError):
-            status = None
-        if status in ("committed", "aborted"):
-            break
-        await asyncio.sleep(INTERVAL)
-    return status
+    """`committed` or `aborted`; None when that isn't known within PATIENCE, or nobody waits for it any longer."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                status = await _ask(session_maker, transaction)
+                if status in ("committed", "aborted"):
+                    return status
+                await asyncio.sleep(INTERVAL)
+    except (TimeoutError, CancelledError):
+        return None
+
+
+async def _ask(session_maker: async_sessionmaker[AsyncSession], transaction: str) -> str | None:
+    try:
+        async with session_maker() as session:
+            status: str | None = await session.scalar(STATUS, {"transaction": transaction})
+            return status
+    except (DBAPIError, PoolTimeoutError, DatabaseUnavailable, TimeoutError) as error:
+        log.warning("commit_lookup_failed", **describe_error(error))
+        return None

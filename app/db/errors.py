@@ -49,7 +49,7 @@ def _meaning(error: Exception) -> type[DomainError] | None:
         return DatabaseTimeout
     state = sqlstate(error)
     if (
-        error.connection_invalidated or is_stale_plan(error) or state is None
+        error.connection_invalidated or is_stale_plan(error.orig) or state is None
     ):  # psycopg gives no state for a server that isn't there
         return DatabaseUnavailable
     return next((meaning for meaning, states in _BY_STATE if state.startswith(states)), None)
@@ -59,14 +59,14 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def is_stale_plan(error: DBAPIError) -> bool:
-    """Whether a statement that the connection had prepared is older than a change of the table that it reads.
+def is_stale_plan(error: BaseException | None) -> bool:
+    """Whether a driver says so of a statement that was prepared before the table that it reads was changed.
 
     PostgreSQL refuses it when a column of its result has another type now. asyncpg has an error of its own for that;
     the state of PostgreSQL's, 0A000, stands for other things as well, so its text has to tell.
     """
-    cause = getattr(error.orig, "__cause__", None)
-    return isinstance(cause, InvalidCachedStatementError) or CHANGED_RESULT in str(error.orig)
+    cause = getattr(error, "__cause__", None)
+    return isinstance(cause, InvalidCachedStatementError) or CHANGED_RESULT in str(error)
 
 
 def _violated_constraint(error: DBAPIError) -> str | None:

@@ -15,6 +15,7 @@ from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.product import COMMAND
 from app.db.base import Base
+from app.db.roles import database_roles
 from app.db.session import connect_args
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def make_project(load: Callable[[], Settings] = load_settings, *, root: Path = R
         migrated_database=lambda: _migrated_database(settings()),
         scratch_server=_scratch_server,
         client_program=_client_program,
+        roles=database_roles,
         connect_args=arguments,
         limits=lambda: _limits(settings()),
         confirm_data_loss=lambda: settings().is_production,

@@ -1,16 +1,72 @@
-"""SQLAlchemy's connection pool, with one fault mended."""
+"""SQLAlchemy's connection pool, with one fault mended, and with regard to the requests that wait for it."""
 
+from time import time
+from typing import Any
+
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.pool.base import _ConnectionRecord
+from sqlalchemy.util import await_only
+
+from app.core.context import Work, work
+from app.core.errors import ClientGone
+from app.db.turns import NO_SUBJECT, Turns
 
 
 class NotifyingQueuePool(AsyncAdaptedQueuePool):
-    """Wakes the next waiting request when a connection can't be opened.
+    """Gives no connection to a request whose client has left while it waited.
 
-    SQLAlchemy opens a connection before the pool has a record of it; when that fails or is cancelled, nobody is told,
-    and those who wait do so until their timeout although there is room. A record that connects at its checkout goes
-    back to the pool whatever happens, and wakes them.
+    Wakes the next waiting request when a connection can't be opened. SQLAlchemy opens a connection before the pool has
+    a record of it; when that fails or is cancelled, nobody is told, and those who wait do so until their timeout
+    although there is room. A record that connects at its checkout goes back to the pool whatever happens, and wakes
+    them.
     """
+
+    def drop_connections(self) -> None:
+        """Replaces those that are open, each when it is asked for next."""
+        self._invalidate_time = time()
 
     def _create_connection(self) -> ConnectionPoolEntry:
         return _ConnectionRecord(self, connect=False)
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        record = super()._do_get()
+        if work().is_abandoned():
+            super()._do_return_conn(record)
+            raise ClientGone
+        return record
+
+
+class WritePool(NotifyingQueuePool):
+    """Lets those who wait take turns by what their requests are about: who waits for a lock holds a connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._turns = Turns(self.size() + self._max_overflow)
+        self._holders: dict[ConnectionPoolEntry, tuple[str, Work]] = {}
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        mine = work()
+        # Who has a connection would keep it while it waits for another.
+        subject = NO_SUBJECT if mine.connections else mine.subject
+        try:
+            await_only(self._turns.take(subject, self.timeout()))
+        except TimeoutError as error:
+            raise PoolTimeoutError("no connection for writes was free in time") from error
+        try:
+            record = super()._do_get()
+        except BaseException:
+            self._turns.give(subject)
+            raise
+        self._holders[record] = subject, mine
+        mine.has_begun = True
+        mine.connections += 1
+        return record
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        subject, holder = self._holders.pop(record)
+        try:
+            super()._do_return_conn(record)
+        finally:
+            holder.connections -= 1
+            self._turns.give(subject)

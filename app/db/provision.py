@@ -55,8 +55,10 @@ def database_url(settings: Settings) -> Iterator[URL]:
     if settings.database_url is not None:
         yield make_url(settings.database_url.get_secret_value())
         return
+    from pgfolder import kept_running
+
     began = perf_counter()
-    with embedded_server(settings.data_dir / "postgres", database=COMMAND) as server:
+    with embedded_server(settings.data_dir / "postgres", database=COMMAND) as server, kept_running(server):
         log.debug("embedded_postgres", pid=server.pid, duration_ms=round((perf_counter() - began) * 1000, 2))
         yield make_url(server.url(COMMAND))
 

@@ -2,6 +2,8 @@
 
 from string import Template
 
+from safestep.project import DatabaseRoles
+
 from app.core.product import COMMAND, NAME
 
 OWNER, SERVICE = f"{COMMAND}_owner".replace("-", "_"), f"{COMMAND}_service".replace("-", "_")
@@ -41,3 +43,8 @@ END $$$$;
 def roles_sql() -> str:
     """SQL for psql that makes the two roles and grants each what it needs."""
     return _SQL.substitute(name=NAME, owner=OWNER, service=SERVICE)
+
+
+def database_roles() -> DatabaseRoles:
+    """What `check` compares a database's privileges with."""
+    return DatabaseRoles(names=(OWNER, SERVICE), sql=roles_sql())

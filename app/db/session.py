@@ -3,6 +3,7 @@
 This is the only module that commits or rolls back.
 """
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
@@ -10,8 +11,8 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import Executable, event
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy import Executable
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -27,7 +28,9 @@ from app.core.product import COMMAND
 from app.db.audit import AuditedSession
 from app.db.commit import known_outcome
 from app.db.errors import is_stale_plan, translated_errors
-from app.db.pool import NotifyingQueuePool
+from app.db.pool import NotifyingQueuePool, WritePool
+from app.db.shared_reads import SharedReads
+from app.db.stale_plans import give_up_stale_plans, repeat_first_statements
 
 log = structlog.get_logger()
 
@@ -39,11 +42,14 @@ class Database:
 
     def __init__(self, url: URL, settings: Settings) -> None:
         options = _engine_options(url, settings)
-        self.write_engine = create_async_engine(url, pool_pre_ping=True, **options)
+        self.write_engine = create_async_engine(url, poolclass=WritePool, pool_pre_ping=True, **options)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
-        self.read_engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
+        self.read_engine = create_async_engine(
+            url, poolclass=NotifyingQueuePool, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
+        )
         for engine in self.engines:
-            event.listen(engine.sync_engine, "handle_error", _give_up_stale_plans)
+            give_up_stale_plans(engine)
+        repeat_first_statements(self.write_engine)
         self.session_maker: SessionMaker = async_sessionmaker(
             self.write_engine, expire_on_commit=False, sync_session_class=AuditedSession
         )
@@ -71,7 +77,7 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
     try:
         with translated_errors():
             refusal: DomainError | None = None
-            async with known_outcome(session_maker) as watch, session_maker.begin() as session:
+            async with known_outcome(session_maker) as watch, _droppable(session_maker) as session:
                 try:
                     yield session
                 except DomainError as error:
@@ -79,6 +85,8 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
                         raise
                     refusal = error
                 await watch(session)
+                # Not `session_maker.begin()`: its COMMIT can't be cancelled.
+                await session.commit()
             outcome = "committed"
             if refusal:
                 raise refusal
@@ -86,11 +94,27 @@ async def write_transaction(session_maker: SessionMaker) -> AsyncIterator[AsyncS
         log.debug("write_transaction", outcome=outcome, duration_ms=round((perf_counter() - began) * 1000, 2))
 
 
+@asynccontextmanager
+async def _droppable(session_maker: SessionMaker) -> AsyncIterator[AsyncSession]:
+    """A session. What it didn't commit is undone: by ROLLBACK, or by dropping the connection when it is cancelled.
+
+    A cancelled request is out of time, and a server that doesn't answer would let it wait for its ROLLBACK as well.
+    """
+    async with session_maker() as session:
+        try:
+            yield session
+        except CancelledError:
+            await session.invalidate()
+            raise
+
+
 class Reader:
     """Runs statements that only read, each on a connection of its own in autocommit: no BEGIN, no ROLLBACK."""
 
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._connect = connect
+        shared = SharedReads(self.all)
+        self.by_key, self.all_shared = shared.one, shared.all
 
     async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Every row. The calling repo declares its columns with a Protocol: mypy can't see them here."""
@@ -99,7 +123,7 @@ class Reader:
                 return await self._fetch(statement, parameters)
             except DBAPIError as error:
                 # A dead or stale pooled connection invalidates its pool; a read can safely run again.
-                if not (error.connection_invalidated or is_stale_plan(error)):
+                if not (error.connection_invalidated or is_stale_plan(error.orig)):
                     raise
                 log.debug("read_again", reason="its connection was of no use", error_type=type(error.orig).__qualname__)
                 return await self._fetch(statement, parameters)
@@ -113,20 +137,8 @@ class Reader:
             return (await connection.execute(statement, parameters)).all()
 
 
-def _give_up_stale_plans(context: ExceptionContext) -> None:
-    """Replaces the pool's connections when a migration has made what they prepared useless.
-
-    psycopg would send the same prepared statement for as long as the connection lives. With asyncpg SQLAlchemy has
-    prepared statements made anew on every connection, so none has to go.
-    """
-    error = context.sqlalchemy_exception
-    if context.dialect.driver == "psycopg" and isinstance(error, DBAPIError) and is_stale_plan(error):
-        context.is_disconnect = True
-
-
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
     return {
-        "poolclass": NotifyingQueuePool,
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,

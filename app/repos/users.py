@@ -13,6 +13,7 @@ from app.db.base import set_columns
 from app.db.errors import conflicts
 from app.db.models.user import User
 from app.db.session import Reader
+from app.db.shared_reads import KeyedQuery
 from app.schemas.pages import Position
 
 CONFLICTS = {
@@ -22,7 +23,7 @@ CONFLICTS = {
 }
 
 _COLUMNS = (User.id, User.email, User.name, User.is_active, User.created_at, User.updated_at)
-_ONE = select(*_COLUMNS).where(User.id == bindparam("id"))
+_ONE = KeyedQuery(select(*_COLUMNS), User.id)
 _PAGE = (
     select(*_COLUMNS)
     .where(
@@ -71,10 +72,10 @@ class UserReadRepo:
         self._reader = reader
 
     async def get(self, user_id: UUID) -> UserRow | None:
-        return await self._reader.first(_ONE, {"id": user_id})
+        return await self._reader.by_key(_ONE, user_id)
 
     async def page(self, *, after: Position, limit: int) -> Sequence[UserRow]:
-        return await self._reader.all(_PAGE, {"at": after.at, "id": after.id, "limit": limit})
+        return await self._reader.all_shared(_PAGE, {"at": after.at, "id": after.id, "limit": limit})
 
     async def credentials(self, email: str) -> CredentialRow | None:
         """The id and password hash of the account with this address, in any case."""

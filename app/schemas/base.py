@@ -58,7 +58,12 @@ def in_words(fault: ErrorDetails) -> str:
 # Constraints of the string itself, not validator functions: those would run before the stripping, lose the
 # constraints that fields add, and stay out of the contract.
 ANY_TEXT = pattern(r"^[^\x00]*$", "Text can't contain the character NUL")
-ONE_LINE = pattern(r"^[^\x00\r\n]*$", "Text has to be one line, without the character NUL")
+# The characters that are stripped, one by one: languages don't agree on `\s`.
+_SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+ONE_LINE = pattern(
+    rf"^[{_SPACE}]*[^{_SPACE}\x00]([^\x00\r\n]*[^{_SPACE}\x00])?[{_SPACE}]*$",
+    "Text has to be one line, without the character NUL",
+)
 
 Text = Annotated[str, StringConstraints(pattern=ANY_TEXT)]
 """Any text that PostgreSQL can store."""

@@ -13,7 +13,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from app.schemas.base import Entity, Input, Output
 
 _LAYOUT = struct.Struct(">q16s")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_END = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Position:
     id: UUID
 
     def encode(self) -> str:
-        micros = (self.at - _EPOCH) // timedelta(microseconds=1)
+        """The time counts back from the end of the calendar, so that every text of the contract's pattern is one."""
+        micros = (_END - self.at) // timedelta(microseconds=1)
         return urlsafe_b64encode(_LAYOUT.pack(micros, self.id.bytes)).decode()
 
     @classmethod
@@ -32,7 +33,7 @@ class Position:
         """The position in a cursor; ValueError for anything that `encode` didn't make."""
         try:
             micros, id_bytes = _LAYOUT.unpack(urlsafe_b64decode(str(cursor)))
-            position = cls(_EPOCH + timedelta(microseconds=micros), UUID(bytes=id_bytes))
+            position = cls(_END - timedelta(microseconds=micros), UUID(bytes=id_bytes))
         except (ValueError, OverflowError, struct.error):
             position = None
         # The decoder ignores characters outside its alphabet, so compare with the canonical encoding.
@@ -41,14 +42,17 @@ class Position:
         return position
 
 
-START = Position(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+START = Position(_END, UUID(int=2**128 - 1))
 """Before the first row of every list."""
 
 Cursor = Annotated[
     Position,
     PlainValidator(Position.decode),
     PlainSerializer(Position.encode),  # without it the contract would describe what is inside
-    WithJsonSchema({"type": "string", "description": "`next_cursor` of the page before."}),
+    # The years 868 to 9999: 2**58 microseconds.
+    WithJsonSchema(
+        {"type": "string", "pattern": "^A[A-Za-z0-9_-]{31}$", "description": "`next_cursor` of the page before."}
+    ),
 ]
 
 

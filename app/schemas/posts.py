@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from app.schemas.base import Entity, Input, Line, Text, pattern, unsent
 from app.schemas.pages import PageQuery
@@ -22,7 +22,10 @@ SLUG = pattern(
 Slug = Annotated[
     str,
     StringConstraints(pattern=SLUG, max_length=300),
-    Field(description="The post's own path, unique among all posts.", examples=["1843/10/notes"]),
+    Field(
+        description="The post's own path, unique among published posts and among those of its author.",
+        examples=["1843/10/notes"],
+    ),
 ]
 
 
@@ -31,7 +34,7 @@ class PostCreate(Input):
     body: Body
     slug: Slug | None = None
     author_id: UUID | None = Field(default=None, description="Yourself when left out; administrators may name others.")
-    draft: bool = Field(default=False, description="A draft isn't published until this is set to false.")
+    draft: StrictBool = Field(default=False, description="A draft isn't published until this is set to false.")
 
 
 class PostUpdate(Input):
@@ -40,7 +43,7 @@ class PostUpdate(Input):
     title: Title = Field(default_factory=unsent)
     body: Body = Field(default_factory=unsent)
     slug: Slug | None = None
-    draft: bool = Field(
+    draft: StrictBool = Field(
         default_factory=unsent,
         description="`true` withdraws the post. `false` publishes a draft as of now, even one that was "
         "published before; a published post keeps its date.",

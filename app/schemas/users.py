@@ -4,7 +4,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, EmailStr, Field
+from pydantic import AfterValidator, EmailStr, Field, StrictBool
 
 from app.schemas.auth import CurrentPassword, Password
 from app.schemas.base import Entity, Input, Line, unsent
@@ -28,7 +28,7 @@ Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"]),
 class UserCreate(Input):
     email: Email
     name: Name | None = None
-    is_active: bool = True
+    is_active: StrictBool = True
     password: Password | None = Field(default=None, description="Without one, set it later by a link in a mail.")
 
 
@@ -37,7 +37,7 @@ class UserUpdate(Input):
 
     email: Email = Field(default_factory=unsent)
     name: Name | None = None
-    is_active: bool = Field(default_factory=unsent)
+    is_active: StrictBool = Field(default_factory=unsent)
     current_password: CurrentPassword | None = Field(
         default=None, description="Your own; needed for another `email`, unless an API key changes it."
     )

@@ -40,7 +40,9 @@ class _RolledBack(Exception):
 
 
 class ImportService:
-    """Loads batches, each in one transaction. A post is known by its slug, an author by confirmed address or name."""
+    """Loads batches, each in one transaction. A post is known by its slug (`_Known`), an author by confirmed address
+    or name.
+    """
 
     def __init__(self, transaction: Transaction, *, dry_run: bool = False) -> None:
         self.report = ImportReport()
@@ -90,10 +92,11 @@ class ImportService:
         try:
             async with self._transaction() as (post_repo, user_repo):
                 authors = await self._authors(user_repo, posts)
-                known = {post.slug: post for post in await post_repo.find_by_slugs([post.slug for post in posts])}
+                ids = [author.id for author in authors.values()]
+                known = _Known(await post_repo.find_by_slugs([post.slug for post in posts], authors=ids))
                 for post in posts:
                     byline = list(dict.fromkeys(authors[author] for author in post.authors))
-                    actions.append(await _upsert(post_repo, post, known.get(post.slug), byline))
+                    actions.append(await _upsert(post_repo, post, known.find(post.slug, byline[0]), byline))
                 if self._dry_run:
                     raise _RolledBack
         except _RolledBack:
@@ -115,6 +118,21 @@ class ImportService:
                 user = names[author.name] = await users.create(name=author.name)
             bylines[author] = user
         return bylines
+
+
+class _Known:
+    """Which stored post an imported one is, when several have its slug: the author's own; else the published one; else
+    the draft of somebody without an account, which an earlier import brought. Never the draft of another account.
+    """
+
+    def __init__(self, posts: Sequence[Post]) -> None:
+        self._own = {(post.slug, post.author_id): post for post in posts}
+        shared = [post for post in posts if post.published_at or post.author.email is None]
+        shared.sort(key=lambda post: (post.published_at is not None, post.id))
+        self._shared = {post.slug: post for post in shared}  # the published one last, so that it stays
+
+    def find(self, slug: str, author: User) -> Post | None:
+        return self._own.get((slug, author.id)) or self._shared.get(slug)
 
 
 async def _upsert(posts: PostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:

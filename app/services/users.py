@@ -6,12 +6,13 @@ from typing import Protocol
 from uuid import UUID
 
 from app.core.config import Settings
-from app.core.errors import Forbidden, RegistrationClosed, ScopeMissing, UserNotFound
+from app.core.errors import Forbidden, NotAuthenticated, RegistrationClosed, ScopeMissing, UserNotFound
 from app.core.identity import Caller, ClientInfo, Scope
 from app.core.security import Passwords
 from app.db.models.user import User
 from app.repos.accounts import AccountRepos
-from app.repos.users import UserReadRepo, UserRow
+from app.repos.authors import AuthorReadRepo, AuthorRow
+from app.repos.users import UserReadRepo
 from app.schemas.base import Written
 from app.schemas.pages import Page, PageQuery, next_cursor_of
 from app.schemas.users import AuthorRead, UserCreate, UserRead, UserUpdate
@@ -32,22 +33,31 @@ class OwnedRepo(Protocol):
 class UserReadService:
     """A user's private fields are for the user and for administrators; everybody else sees id and name."""
 
-    def __init__(self, users: UserReadRepo) -> None:
+    def __init__(self, users: UserReadRepo, public: AuthorReadRepo | UserReadRepo | None) -> None:
+        """`public` has the users whom a caller sees without signing in; with None that is nobody."""
         self._users = users
+        self._public = public
 
     async def get_user(self, user_id: UUID, caller: Caller | None) -> UserView:
-        row = await self._users.get(user_id)
+        row = await self._visible_to(caller).get(user_id)
         if row is None:
             raise UserNotFound
         return _as_seen_by(caller, row)
 
     async def list_users(self, query: PageQuery, caller: Caller | None) -> Page[UserView]:
-        rows = await self._users.page(after=query.after, limit=query.limit + 1)
+        rows = await self._visible_to(caller).page(after=query.after, limit=query.limit + 1)
         next_cursor = next_cursor_of(rows, query.limit, at=lambda row: row.created_at)
         return Page[UserView](items=[_as_seen_by(caller, row) for row in rows[: query.limit]], next_cursor=next_cursor)
 
+    def _visible_to(self, caller: Caller | None) -> AuthorReadRepo | UserReadRepo:
+        if caller:
+            return self._users
+        if self._public is None:
+            raise NotAuthenticated
+        return self._public
 
-def _as_seen_by(caller: Caller | None, row: UserRow) -> UserView:
+
+def _as_seen_by(caller: Caller | None, row: AuthorRow) -> UserView:
     view = UserRead if caller and (caller.is_admin or caller.owns(row.id)) else AuthorRead
     return view.model_validate(row)
 

@@ -11,6 +11,7 @@ STEM = (
     "app/db/models/co_authorship.py",
     "app/db/models/post.py",
     "app/importing",
+    "app/repos/authors.py",
     "app/repos/posts.py",
     "app/schemas/imports.py",
     "app/schemas/posts.py",
@@ -35,11 +36,19 @@ DEFINITIONS = {
 # Lines that name posts.
 LINES = (
     ("app/cli/main.py", r"imports\.import_posts"),
+    ("app/wiring.py", r"\"authors\": AuthorReadRepo"),
     ("app/db/models/user.py", r"TYPE_CHECKING|import Post$"),
     ("app/rehearsal.py", r"/api/v1/posts"),
     ("README.md", r"\$API/posts|^  -d '\{\"title\"|^\{\"id\":.*\"title\"|^\{\"items\"|^\{\"type\""),
 )
 REPLACED = (
+    ("app/core/config.py", '"authors", "everybody", "nobody"] = "authors"', '"everybody", "nobody"] = "everybody"'),
+    ("app/services/users.py", "public: AuthorReadRepo | UserReadRepo", "public: UserReadRepo"),
+    ("app/services/users.py", "Caller | None) -> AuthorReadRepo | UserReadRepo", "Caller | None) -> UserReadRepo"),
+    ("app/services/users.py", "row: AuthorRow", "row: UserRow"),
+    ("app/services/users.py", "from app.repos.authors import AuthorReadRepo, AuthorRow\n", ""),
+    ("app/services/users.py", "import UserReadRepo\n", "import UserReadRepo, UserRow\n"),
+    ("app/wiring.py", "AuthorReadRepo | UserReadRepo", "UserReadRepo"),
     ("app/cli/main.py", "import imports, serve", "import serve"),
     (
         "app/rehearsal.py",

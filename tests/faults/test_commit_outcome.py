@@ -11,14 +11,18 @@ from sqlalchemy.engine import URL
 
 from tests.support.accounts import API
 from tests.support.answers import assert_problem
-from tests.support.application import client_of, running
+from tests.support.application import client_of, make_settings, running
 from tests.support.database import count
+from tests.support.loglines import logged
 
 USERS = f"{API}/users"
 NEW = {"email": "ada@example.com", "name": "Ada", "password": "a quiet green harbour"}
 
-type Fault = Literal["before", "after", "for good"]
-"""When the connection is cut: before the server sees COMMIT, after it has answered, or so that nobody can ask again."""
+type Fault = Literal["before", "after", "for good", "silence"]
+"""When the connection is cut: before the server sees COMMIT, after it has answered, or so that nobody can ask again.
+
+With silence nothing is cut, and the answer never arrives.
+"""
 
 
 class Wire:
@@ -28,6 +32,7 @@ class Wire:
         self._server = server
         self._fault = fault
         self.has_cut = False
+        self._silent: asyncio.StreamWriter | None = None
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.has_cut and self._fault == "for good":
@@ -45,7 +50,9 @@ class Wire:
             while data := await reader.read(65536):
                 cuts = b"COMMIT" in data and not self.has_cut
                 self.has_cut = self.has_cut or cuts
-                if cuts:
+                if cuts and self._fault == "silence":
+                    self._silent = client
+                elif cuts:
                     client.transport.abort()
                     if self._fault == "before":
                         break
@@ -56,8 +63,9 @@ class Wire:
     async def _forward_answers(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
-                client.write(data)
-                await client.drain()
+                if client is not self._silent:
+                    client.write(data)
+                    await client.drain()
         client.close()
 
 
@@ -78,14 +86,16 @@ async def through_a_wire(url: URL, folder: Path, fault: Fault) -> AsyncIterator[
         ("after", 201, None, 1),
         ("before", 503, "database_unavailable", 0),
         ("for good", 503, "commit_unknown", 1),
+        ("silence", 201, None, 1),
     ],
 )
 async def test_the_answer_is_the_truth(
     live_url: URL, tmp_path: Path, fault: Fault, status: int, code: str | None, stored: int
 ) -> None:
+    time = {"request_timeout": 3} if fault == "silence" else {}
     async with (
         through_a_wire(live_url, tmp_path, fault) as url,
-        running(url) as app,
+        running(url, **time) as app,
         client_of(app, headers={}) as client,
     ):
         answer = await client.post(USERS, json=NEW)
@@ -94,3 +104,17 @@ async def test_the_answer_is_the_truth(
         assert_problem(answer, status, code)
     assert answer.status_code == status
     assert count(live_url, "users") == stored
+
+
+async def test_a_lookup_that_fails_is_told_to_the_operator(live_url: URL, tmp_path: Path) -> None:
+    async with (
+        through_a_wire(live_url, tmp_path, "for good") as url,
+        running(url) as app,
+        client_of(app, headers={}) as client,
+    ):
+        with logged(make_settings()) as lines:
+            await client.post(USERS, json=NEW)
+
+    failed = lines.named("commit_lookup_failed")
+    assert failed
+    assert all(event["level"] == "warning" and event["error_type"] for event in failed)

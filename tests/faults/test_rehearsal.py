@@ -140,6 +140,20 @@ def test_a_resource_that_a_fork_adds_gets_its_requests_from_the_contract(fork: C
     assert "auth_sessions" in outcome.report["legs"][0]["tables_without_traffic"]
 
 
+def test_columns_that_get_wider_stop_no_request(folder: Path) -> None:
+    fork = copied(folder)
+    deployed = fork.head
+    fork.add(
+        "wider columns",
+        "ALTER TABLE posts ALTER COLUMN title TYPE varchar(1000)",
+        "ALTER TABLE users ALTER COLUMN name TYPE varchar(1000)",
+    )
+
+    outcome = rehearse(fork.root, folder, "--code", "checkout", "--from", deployed, *LENIENT, "--rows", "1000")
+
+    assert outcome.code == 0, outcome.errors
+
+
 def test_a_change_that_breaks_the_creations_of_a_fork_is_caught(fork: CodeCopy, folder: Path) -> None:
     git(fork.root, "init", "-q")
     git(fork.root, "add", ".")

@@ -1,15 +1,14 @@
 """Page 1,000 costs what page 1 costs: shown by the rows that PostgreSQL reads, not by the clock."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.db.session import Database
-from tests.support.plans import cost
+from tests.support.plans import Query, cost, queries
 from tests.support.resources import Many, Route, Values, lists
 
 LIMIT = 10
@@ -23,18 +22,9 @@ QUERIES = [(route, query) for route in PAGED if route.many for query in route.ma
 
 
 @pytest.fixture
-def reads(shared_database: Database) -> Iterator[list[tuple[str, Any]]]:
-    """Each statement that the list routes run, with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.startswith("SELECT"):
-            seen.append((statement, parameters))
-
-    engine = shared_database.write_engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(engine, "before_cursor_execute", note)
+def reads(shared_database: Database) -> Iterator[list[Query]]:
+    with queries(shared_database.write_engine) as seen:
+        yield seen
 
 
 async def store_many(connection: AsyncConnection, many: Many) -> None:
@@ -50,7 +40,7 @@ def test_every_list_in_pages_says_how_it_gets_long() -> None:
 async def test_a_deep_page_reads_as_many_rows_as_the_first(
     client: httpx2.AsyncClient,
     connection: AsyncConnection,
-    reads: list[tuple[str, Any]],
+    reads: list[Query],
     route: Route,
     query: Values,
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support.application import client_of, offline
 from tests.support.process import POSTERN, environment, started
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FILE = "/docs/files/swagger-ui.css"
 PRODUCTION = {
     "environment": "production",
     "database_url": "postgresql+asyncpg://x/x",
@@ -65,6 +66,25 @@ async def test_its_files_are_those_of_the_package() -> None:
 @pytest.mark.parametrize("path", ["/docs/files/nothing.js", "/docs/files/..%2fmain.py", "/docs/files/", "/redoc"])
 async def test_nothing_else_is_served_below_it(path: str) -> None:
     assert_problem(await get(path), 404)
+
+
+async def test_a_part_that_a_file_lacks_is_a_416_that_says_how_long_it_is() -> None:
+    async with client_of(offline()) as client:
+        whole = await client.get(FILE)
+        beyond = await client.get(FILE, headers={"range": f"bytes={len(whole.content)}-"})
+        nonsense = await client.get(FILE, headers={"range": "bytes=a-b"})
+
+    assert_problem(beyond, 416, "range_not_satisfiable")
+    assert beyond.headers["content-range"] == f"bytes */{len(whole.content)}"
+    assert_problem(nonsense, 400, "bad_request")
+
+
+async def test_a_file_takes_no_other_method_and_says_so() -> None:
+    async with client_of(offline()) as client:
+        response = await client.post(FILE)
+
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 async def test_the_root_leads_to_the_documentation() -> None:

@@ -27,7 +27,7 @@ def test_every_status_that_occurs_has_a_title_of_ours(shared_app: FastAPI) -> No
 
     assert documented.items() <= TITLES.items()
     assert {error.status for error in DomainError.__subclasses__()} <= TITLES.keys()
-    assert TITLES.keys() - documented.keys() == {405, 408, 414, 421, 431}  # of no route in particular
+    assert TITLES.keys() - documented.keys() == {405, 408, 414, 416, 421, 431, 499}  # of no route in particular
 
 
 async def test_the_titles_are_the_same_in_every_version_of_python(
@@ -61,6 +61,14 @@ async def test_a_method_that_a_path_lacks_is_a_405_that_names_those_it_has(
 
 async def test_a_405_names_no_methods_of_another_path_that_looks_alike(client: httpx2.AsyncClient) -> None:
     response = await client.post(ME)
+
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_path_that_is_no_id_has_its_own_methods(client: httpx2.AsyncClient, method: str) -> None:
+    response = await client.request(method, ME)
 
     assert_problem(response, 405, "method_not_allowed")
     assert response.headers["Allow"] == "GET, HEAD"

@@ -125,6 +125,26 @@ def test_requests_in_one_packet_are_answered_in_their_order(small: Service) -> N
         assert [answer(client)[0] for _ in range(52)] == [200, 422, *[200] * 50]
 
 
+def test_a_client_that_sends_on_and_on_without_waiting_is_left(small: Service) -> None:
+    with connect(small) as client:
+        client.sendall((GET + b"\r\n") * 2000)
+        with client.makefile("rb") as answers, suppress(ConnectionResetError):
+            assert answers.read().count(b"HTTP/1.1 ") < 1000
+    assert small.get("/api/v1/users") == 200
+
+
+@pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["first", "after another"])
+@pytest.mark.parametrize("line", [b"CONNECT a:443", b"GET a:443", b"GET http://[a", b"GET /\xff"])
+def test_a_url_that_is_none_is_a_400(small: Service, before: bytes, line: bytes) -> None:
+    with connect(small) as client:
+        if before:
+            client.sendall(before)
+            assert answer(client)[0] == 200
+        client.sendall(line + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert code(client) == (400, "bad_request")
+        assert is_closed(client)
+
+
 @pytest.mark.parametrize("declared", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"])
 def test_after_a_body_that_is_too_large_the_connection_goes_on(small: Service, declared: bytes) -> None:
     body = b" " * 100_000

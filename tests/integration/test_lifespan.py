@@ -11,6 +11,7 @@ from app.core.config import load_settings
 from app.main import create_app
 from tests.support.accounts import USERS
 from tests.support.application import client_of, make_settings
+from tests.support.process import data_folder
 
 
 async def serves_users(app: FastAPI) -> bool:
@@ -19,12 +20,13 @@ async def serves_users(app: FastAPI) -> bool:
         return response.status_code == 200 and response.json() == {"items": [], "next_cursor": None}
 
 
-async def test_without_a_database_url_it_brings_a_migrated_database_of_its_own(tmp_path: Path) -> None:
-    settings = load_settings(_env_file=None, environment="test", data_dir=tmp_path)
+async def test_without_a_database_url_it_brings_a_migrated_database_of_its_own() -> None:
+    with data_folder() as folder:
+        settings = load_settings(_env_file=None, environment="test", data_dir=folder)
 
-    assert await serves_users(create_app(settings))
+        assert await serves_users(create_app(settings))
 
-    assert (tmp_path / "postgres").is_dir()
+        assert (folder / "postgres").is_dir()
 
 
 async def test_with_a_database_url_it_uses_that_one(live_url: URL, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The contract: OpenAPI at /openapi.json is valid, whole, and true."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import openapi_spec_validator
@@ -10,12 +13,16 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.schemas.pages import Position
 from tests.support.accounts import USERS
 from tests.support.database import undone
 from tests.support.resources import Route, routes, send, with_json
 from tests.support.world import World
 
 type Document = dict[str, Any]
+
+
+IN_CONTRACT = [route for route in routes() if route.path.startswith("/api/")]
 
 
 @pytest.fixture(scope="session")
@@ -81,13 +88,56 @@ def test_the_contract_tells_the_limits(document: Document) -> None:
     assert (password["minLength"], password["maxLength"]) == (8, 128)
 
 
+def test_the_contract_says_where_nobody_has_to_sign_in(document: Document) -> None:
+    open_to_all = {str(route) for route in IN_CONTRACT if "anon" in admitted(route)}
+    optional = {name for name, operation in operations(document) if {} in operation.get("security", [{}])}
+
+    assert optional == open_to_all
+
+
+def admitted(route: Route) -> str:
+    """The callers who get what they ask for."""
+    return " ".join(callers for status, callers in route.answers.items() if status < 400)
+
+
+def cursor_pattern(document: Document) -> str:
+    (cursor,) = (each for each in document["paths"][USERS]["get"]["parameters"] if each["name"] == "cursor")
+    return str(cursor["schema"]["anyOf"][0]["pattern"])
+
+
+@pytest.mark.parametrize("cursor", ["A" + letter * 31 for letter in "A9_-"])
+async def test_what_looks_like_a_cursor_in_the_contract_is_one(
+    client: httpx2.AsyncClient, document: Document, cursor: str
+) -> None:
+    assert re.search(cursor_pattern(document), cursor)
+    assert (await client.get(USERS, params={"cursor": cursor})).status_code == 200
+
+
+@pytest.mark.parametrize("year", [1000, 1969, 2026, 9999])
+def test_a_cursor_looks_as_the_contract_says(document: Document, year: int) -> None:
+    assert re.search(cursor_pattern(document), Position(datetime(year, 12, 31, tzinfo=UTC), uuid4()).encode())
+
+
+@pytest.mark.parametrize(("text", "is_line"), [("Ada", True), (" Ada \n", True), ("\u3000", False), ("a\nb", False)])
+def test_the_contract_tells_a_line_from_other_text(document: Document, text: str, is_line: bool) -> None:
+    pattern = document["components"]["schemas"]["PostCreate"]["properties"]["title"]["pattern"]
+
+    assert bool(re.search(pattern, text)) is is_line
+
+
+def test_the_contract_tells_what_a_form_refuses(document: Document) -> None:
+    form = document["components"]["schemas"]["Body_sign_in_api_v1_auth_token_post"]["properties"]
+
+    assert form["username"]["minLength"] == form["password"]["minLength"] == 1
+    assert re.search(form["grant_type"]["pattern"], "")
+
+
 def assert_documented(document: Document, route: Route, response: httpx2.Response) -> None:
     documented = dict(operations(document))[str(route)]["responses"][str(response.status_code)]
     media_types = [response.headers["Content-Type"]] if response.content else []
     assert list(documented.get("content", {})) == media_types
 
 
-IN_CONTRACT = [route for route in routes() if route.path.startswith("/api/")]
 WITH_ID = [route for route in IN_CONTRACT if "{" in route.path]
 NOBODY = "00000000-0000-7000-8000-000000000000"
 

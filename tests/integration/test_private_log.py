@@ -1,11 +1,7 @@
 """Nothing secret or personal stands in the log."""
 
-import io
 import json
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -21,6 +17,7 @@ from tests.support.accounts import AUTH, USERS
 from tests.support.application import PRODUCTION, client_of, make_settings
 from tests.support.callers import header
 from tests.support.database import ask
+from tests.support.loglines import captured
 from tests.support.resources import Route, changes, send
 from tests.support.users import new_user
 from tests.support.world import World
@@ -41,18 +38,6 @@ class Box:
         found = re.search(r"#token=(\S+)", self.mails[-1].text)
         assert found
         return found[1]
-
-
-@contextmanager
-def captured_log() -> Iterator[io.StringIO]:
-    """Everything that is logged, in the format that was configured last."""
-    (handler,) = (each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler)
-    written = io.StringIO()
-    stream = handler.setStream(written)
-    try:
-        yield written
-    finally:
-        handler.setStream(stream)
 
 
 async def live_an_account(client: httpx2.AsyncClient, box: Box) -> set[str]:
@@ -136,7 +121,7 @@ async def test_a_session_in_production_leaves_nothing_personal_or_secret_in_the_
     app.state.database = Database(live_url, settings)
     app.state.process_context.mailer = box = Box(SmtpMailer("smtp://canary:canary@127.0.0.1:9", "canary@example.com"))
 
-    with captured_log() as log:
+    with captured() as log:
         async with client_of(app, headers={"user-agent": "canary-agent"}) as client:
             secrets = await live_an_account(client, box)
             statuses = await go_wrong(client, live_url)

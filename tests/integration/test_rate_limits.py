@@ -239,6 +239,7 @@ async def test_of_two_hundred_attempts_at_two_workers_exactly_the_limit_is_allow
     # Many requests share few connections: here the queue may be as long as it takes.
     settings = LIMITS | {"rate_limit_sign_in_total": "20/hour", "db_pool_timeout": 300, "db_lock_timeout": 60}
     settings |= {"db_statement_timeout": 60, "db_connect_timeout": 60, "password_concurrency": 4}
+    settings |= {"request_timeout": 300}
     async with (
         running(live_url, rate_limits=True, **settings) as one,
         running(live_url, rate_limits=True, **settings) as another,

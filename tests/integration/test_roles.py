@@ -1,10 +1,13 @@
 """The roles that the command prints: the service can do its work, and neither change tables nor the audit log."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 
 import psycopg
 import pytest
 from anyio import to_thread
+from safestep.cli import make_app
 from safestep.migrations import commands
 from safestep.scratch import ScratchDatabase
 from sqlalchemy.engine import URL
@@ -61,3 +64,19 @@ async def test_the_service_works_without_owning_anything(service: URL) -> None:
 def test_the_service_is_refused(service: URL, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         ask(service, statement)
+
+
+def test_a_grant_that_was_lost_is_named_and_nothing_else(service: URL, template: URL) -> None:
+    database = service.set(username=OWNER)
+    checked = make_app(replace(project, database=lambda: nullcontext(database)))
+    server = template.set(database="postgres").render_as_string(hide_password=False)
+    check = ["check", "--server", server]
+    whole = CliRunner().invoke(checked, check)
+    assert whole.exit_code == 0, whole.output
+
+    ask(database, f"REVOKE INSERT ON posts FROM {SERVICE}")
+    lacking = CliRunner().invoke(checked, check)
+    remedy = f"GRANT INSERT ON TABLE public.posts TO {SERVICE};"
+    ask(database, remedy)
+
+    assert lacking.output.partition("to the models:\n")[2].strip() == remedy

@@ -1,17 +1,14 @@
 """The real server process on a real socket: it serves, survives errors, stops cleanly, or says why it can't start."""
 
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from time import sleep
 from uuid import uuid4
 
-import psutil
 import pytest
 from pgfolder import EmbeddedPostgres
 from safestep.migrations import commands
@@ -20,7 +17,18 @@ from sqlalchemy.engine import URL, make_url
 
 from app.db.migrations import project
 from tests.support import database
-from tests.support.process import POSTERN, ROOT, UVICORN, Service, ask, environment, started
+from tests.support.process import (
+    POSTERN,
+    ROOT,
+    UVICORN,
+    Service,
+    ask,
+    can_be_bound,
+    data_folder,
+    environment,
+    postgres_pid,
+    started,
+)
 from tests.support.server import Clone
 
 USERS = "/api/v1/users"
@@ -49,29 +57,8 @@ def service(url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
     """Where an embedded server keeps its data, so that only the first test has to create a cluster."""
-    folder = Path(tempfile.mkdtemp(prefix="postern-process-"))
-    folder.chmod(0o755)  # root's server runs as another user, who has to enter
-    yield folder
-    if pid := postgres_pid(folder):
-        psutil.Process(pid).kill()
-    shutil.rmtree(folder)
-
-
-def postgres_pid(data_dir: Path) -> int | None:
-    """The embedded server's process id while it runs."""
-    with suppress(FileNotFoundError, ValueError):
-        pid = int((data_dir / "postgres" / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-        return pid if psutil.pid_exists(pid) else None
-    return None
-
-
-def can_be_bound(port: int) -> bool:
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with suppress(OSError):
-            free.bind(("127.0.0.1", port))
-            return True
-    return False
+    with data_folder() as folder:
+        yield folder
 
 
 def test_users_are_created_read_and_listed_over_a_socket(service: Service) -> None:

@@ -13,7 +13,6 @@ PRIVATE = {"email", "is_active", "created_at", "updated_at"}
 @pytest.mark.parametrize(
     ("caller", "sees"),
     [
-        ("anon", False),
         ("other", False),
         ("owner", True),
         ("admin", True),

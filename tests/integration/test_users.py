@@ -1,5 +1,6 @@
 """Users through HTTP."""
 
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.support.accounts import PASSWORD, USERS, hashed
+from tests.support.answers import assert_problem
 from tests.support.callers import Callers, Save
 from tests.support.users import new_user
 
@@ -71,6 +73,14 @@ async def test_a_required_field_cannot_become_null(client: httpx2.AsyncClient, s
     response = await client.patch(f"{USERS}/{user.id}", json={field: None})
 
     assert response.status_code == 422
+
+
+@pytest.mark.parametrize("value", [0, 1, "true", "off"])
+async def test_only_true_and_false_are_truth_values(client: httpx2.AsyncClient, value: Any) -> None:
+    response = await client.post(USERS, json={"email": "ada@example.com", "is_active": value})
+
+    body = assert_problem(response, 422, "validation_failed")
+    assert [fault["loc"] for fault in body["errors"]] == [["body", "is_active"]]
 
 
 async def test_a_deleted_user_is_gone(client: httpx2.AsyncClient, save: Save) -> None:

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from app.core.batched_log import BatchingHandler
 from app.core.config import Settings
 from app.core.logs import configure_logging
 from tests.support.application import make_settings
 
 
 class LogLines(io.StringIO):
-    """Everything that was written so far."""
+    """Everything that was logged so far."""
+
+    def getvalue(self) -> str:
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+        return super().getvalue()
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -27,10 +33,20 @@ class LogLines(io.StringIO):
 def logged(settings: Settings) -> Iterator[LogLines]:
     """Logging as these settings configure it, written to memory instead of standard error."""
     configure_logging(settings)
-    [handler] = [each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler]
+    try:
+        with captured() as lines:
+            yield lines
+    finally:
+        configure_logging(make_settings())
+
+
+@contextmanager
+def captured() -> Iterator[LogLines]:
+    """The same, in the format that was configured last."""
+    [handler] = [each for each in logging.getLogger().handlers if isinstance(each, BatchingHandler)]
     lines = LogLines()
-    handler.setStream(lines)
+    stream = handler.setStream(lines)
     try:
         yield lines
     finally:
-        configure_logging(make_settings())
+        handler.setStream(stream)

@@ -4,17 +4,20 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+from pgfolder.processes import read_pid_file
 from sqlalchemy.engine import URL
 
 ROOT = Path(__file__).parents[2]
@@ -124,15 +127,54 @@ def started(
         process = subprocess.Popen(
             command, cwd=cwd or folder, env=variables, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
-    family = []
     try:
         yield Service(process, output)
     finally:
-        if process.poll() is None:
-            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for member in family:
-            member.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too, also when they have outlived it
         process.wait()
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """DATA_DIR for services with an embedded server, which has ended at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-process-"))
+    folder.chmod(0o755)  # root's server runs as another user, who has to enter
+    yield folder
+    if pid := postgres_pid(folder):
+        psutil.Process(pid).kill()
+    shutil.rmtree(folder)
+
+
+def postgres_pid(data_dir: Path) -> int | None:
+    """The embedded server's process id while it runs."""
+    pid, *_ = read_pid_file(data_dir / "postgres" / "postgres")
+    return pid if pid and psutil.pid_exists(pid) else None
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Also when nobody has asked for its exit code, as for a process that has outlived its parent."""
+    try:
+        return str(process.status()) == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def can_be_bound(port: int) -> bool:
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return True
+    return False
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Returns once it holds, whatever has become of the process."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def connects(connection: http.client.HTTPConnection) -> bool:

@@ -28,6 +28,7 @@ PLANTED = [
     ("packages/safestep/src/safestep/project.py", "import app.core.config", "Packages know nothing of the application"),
     ("packages/safestep/src/safestep/scratch.py", "import pgfolder", "Packages know nothing of each other"),
     ("app/main.py", "from safestep import lint", "Serving loads none of the tools"),
+    ("app/main.py", "from pgfolder import EmbeddedPostgres", "Serving loads none of the tools"),
 ]
 
 

@@ -3,8 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import APIRouter, Depends, Form
 
 from app.api.deps import Client, Reads, Writes
 from app.api.errors import problems
@@ -40,8 +39,23 @@ SIGN_IN = problems(SignInRefused, EmailUnverified, *LIMITED)
 SIGNED_IN = (NotAuthenticated, ScopeMissing)
 
 
+class SignInForm:
+    """OAuth2's form (RFC 6749, 4.3.2); what else a client sends is ignored, as section 3.2 wants it.
+
+    FastAPI takes an empty field for a missing one.
+    """
+
+    def __init__(
+        self,
+        username: Annotated[str, Form(min_length=1)],
+        password: Annotated[str, Form(min_length=1, json_schema_extra={"format": "password"})],
+        grant_type: Annotated[str, Form(pattern="^(password)?$")] = "password",
+    ) -> None:
+        self.username, self.password, self.grant_type = username, password, grant_type
+
+
 @router.post("/token", status_code=200, summary="Sign in; `username` is the e-mail address", responses=SIGN_IN)
-async def sign_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], writes: Writes, client: Client) -> TokenPair:
+async def sign_in(form: Annotated[SignInForm, Depends()], writes: Writes, client: Client) -> TokenPair:
     return await writes.sign_in.sign_in(form.username, form.password, client)
 
 

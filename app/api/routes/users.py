@@ -47,6 +47,7 @@ async def create_user(new: UserCreate, writes: Writes, caller: AnyCaller, client
 async def list_users(
     query: Annotated[PageQuery, Query()], reads: Reads, caller: UserReader
 ) -> Page[UserRead | AuthorRead]:
+    """Without signing in: users with a published post of their own, unless the service is configured otherwise."""
     return await reads.users.list_users(query, caller)
 
 
@@ -57,6 +58,7 @@ async def read_me(reads: Reads, _reader: UserReader, caller: CurrentUser) -> Use
 
 @router.get("/{user_id}", status_code=200, summary="Read a user", responses=problems(*READ, UserNotFound))
 async def read_user(user_id: UUID, reads: Reads, caller: UserReader) -> UserRead | AuthorRead:
+    """Without signing in: a user whom a published post names, unless the service is configured otherwise."""
     return await reads.users.get_user(user_id, caller)
 
 

@@ -24,7 +24,7 @@ class Post(IdMixin, TimestampMixin, Base):
 
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
-    slug: Mapped[str | None] = mapped_column(String(SLUG_LENGTH), unique=True)
+    slug: Mapped[str | None] = mapped_column(String(SLUG_LENGTH))
     body: Mapped[str] = mapped_column(Text, info=PRIVATE)
     published_at: Mapped[datetime | None] = mapped_column()
 
@@ -43,6 +43,11 @@ class Post(IdMixin, TimestampMixin, Base):
 
     __table_args__ = (
         CheckConstraint(f"char_length(body) <= {BODY_LENGTH}", name="body_length"),
+        # A draft is its author's secret, so its slug gets in nobody else's way until it is published.
+        Index("uq_posts_published_slug", "slug", unique=True, postgresql_where=published_at.is_not(None)),
+        Index("uq_posts_slug_author_id", "slug", "author_id", unique=True),
+        # Who has published anything: one entry is read for each author, whatever the number of their posts.
+        Index("ix_posts_published_author_id", "author_id", postgresql_where=published_at.is_not(None)),
         # One index a list: published posts and drafts, of all and of one author. The third serves the foreign key too.
         Index("ix_posts_published", "published_at", "id", postgresql_where=published_at.is_not(None)),
         Index("ix_posts_drafts", "created_at", "id", postgresql_where=published_at.is_(None)),

@@ -11,7 +11,7 @@ from safestep.lint import LintFinding, UnknownRevision, lint
 from safestep.lint.recipes import recipes
 from safestep_support.linting import CORPUS, CORPUS_PROJECT, SET_LOCK_TIMEOUT
 
-BEGINNINGS = ("op.", "if ", "try:", "safestep.", "from shop")
+BEGINNINGS = ("op.", "if ", "try:", "safestep.", "from shop", "import ")
 RULES = [rule for rule in recipes() if not rule.startswith("baseline-")]
 
 

@@ -3,7 +3,8 @@
 from textwrap import indent
 
 import pytest
-from safestep_support.linting import LOCK_TIMEOUT, SET_LOCK_TIMEOUT, LintedRevisions
+from safestep_support.linting import LOCK_TIMEOUT, OUTSIDE_OF_TRANSACTION, SET_LOCK_TIMEOUT, LintedRevisions
+from safestep_support.revisions import executing
 
 UNBOUNDED = [
     "SELECT set_config('lock_timeout', '0', true)",
@@ -25,7 +26,6 @@ UNBOUNDED = [
     "ALTER ROLE app IN DATABASE posts SET lock_timeout TO '1h'",
     "ALTER DATABASE posts SET lock_timeout = 0",
     "ALTER FUNCTION f() SET lock_timeout = 0",
-    "ALTER SYSTEM SET lock_timeout = 0",
 ]
 BOUNDED = [
     "SET lock_timeout = 60000",
@@ -39,6 +39,11 @@ BOUNDED = [
 @pytest.mark.parametrize("sql", UNBOUNDED)
 def test_a_lock_timeout_that_bounds_nothing_is_found(sql: str, linted: LintedRevisions) -> None:
     assert linted.rules_of(LOCK_TIMEOUT, sql) == ["lock-timeout-off"]
+
+
+def test_a_server_without_a_lock_timeout_is_found(linted: LintedRevisions) -> None:
+    found = linted.rules(OUTSIDE_OF_TRANSACTION + indent(executing("ALTER SYSTEM SET lock_timeout = 0"), "    "))
+    assert found == ["lock-timeout-off"]
 
 
 @pytest.mark.parametrize("sql", BOUNDED)

@@ -23,6 +23,7 @@ BESIDE_STATEMENTS = {
     "baseline-not-sealed",
     "baseline-unused",
     "baseline-without-reason",
+    "code-elsewhere",
     "exception-unused",
     "exception-without-reason",
     "hidden-branch",

@@ -123,3 +123,23 @@ def test_several_statements_in_one_call_and_letters_of_more_bytes_are_told_apart
         "several-statements": "",
         "truncate": "TRUNCATE posts",
     }
+
+
+@pytest.mark.parametrize("line", ["import shop", "from shop import name", "from shop.tables import name"])
+def test_code_of_the_project_changes_without_the_revision(
+    line: str, linted: LintedRevisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (linted.root / "shop").mkdir()
+    for module in ("__init__", "tables"):
+        (linted.root / "shop" / f"{module}.py").write_text("name = 'posts'")
+    monkeypatch.syspath_prepend(str(linted.root))
+    assert linted.rules(f"{line}\nop.execute('SELECT 1')") == ["code-elsewhere"]
+    assert linted.rules("import json\nop.execute('SELECT 1')") == []
+
+
+@pytest.mark.parametrize("how", ["(id int)", "AS SELECT 1 AS id"])
+def test_a_temporary_table_is_gone_after_its_revision(how: str, linted: LintedRevisions) -> None:
+    upgrade = executing(f"CREATE TEMPORARY TABLE batch {how}", "ALTER TABLE batch ALTER COLUMN id TYPE bigint")
+    linted.write(upgrade)
+    linted.write(upgrade, name="two", after="one")
+    assert linted.violated("one", "two") == []

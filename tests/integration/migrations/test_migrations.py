@@ -1,6 +1,7 @@
 """The application's migrations: the gate is open for them, and `postern db` works on its database and its settings."""
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 
@@ -76,12 +77,12 @@ def test_the_commands_work_through_both_drivers(database: URL, server: URL, driv
 
 
 def test_messages_name_the_command_as_it_is_typed(database: URL) -> None:
-    [head] = commands.heads(project)
     remedy = f"run `{COMMAND} db upgrade`"
 
     assert postern_db("current", url=database).stdout == f"no revision yet: {remedy}\n"
     missing = commands.missing_migration(project, database)
-    assert missing == f"the database has no revision yet, this code needs {head}: {remedy}"
+    assert missing is not None
+    assert re.sub(r"\b[0-9a-f]{12}\b", "…", missing) == f"the database has no revision yet, this code needs …: {remedy}"
 
 
 def test_a_new_revision_is_written_formatted_and_sealed(database: URL, project_copy: Path) -> None:

@@ -55,6 +55,7 @@ async def test_a_body_of_a_million_characters_arrives(client: httpx2.AsyncClient
         ("body", "x" * 1_000_001),
         ("body", "nul \0"),
         ("body", None),
+        ("draft", 1),
         ("slug", "with space"),
         ("slug", "/leading"),
         ("slug", ""),

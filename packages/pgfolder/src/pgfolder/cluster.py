@@ -81,6 +81,8 @@ class Cluster:
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
+        if self._account and self._account.shared:
+            settings["dynamic_shared_memory_type"] = "mmap"  # in the data folder; /dev/shm goes by the user alone
         options = shlex.join(f"-c{name}={value}" for name, value in {**self._options, **settings}.items())
         deadline = time.monotonic() + TIMEOUT
         while reason := self._try_launch(options):
@@ -135,7 +137,9 @@ class Cluster:
             shutil.rmtree(draft, ignore_errors=True)
         if not self._folder.exists():
             draft = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._home))
-            self._initdb(make_private_folder(draft, self._account))
+            if self._account:
+                os.chown(draft, self._account.uid, self._account.gid)
+            self._initdb(draft)
             draft.rename(self._folder)
         self._check_version()
 

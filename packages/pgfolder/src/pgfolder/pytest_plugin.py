@@ -60,6 +60,5 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _started(resources: ExitStack) -> str:
     folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="pgfolder-tests-")))
-    folder.chmod(0o711)  # root's server runs as another user
     server = resources.enter_context(EmbeddedPostgres(folder, options=SETTINGS))
     return server.url("postgres")

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pgfolder.accounts import Account
 from pgfolder.cluster import Cluster, Server, StopMode
 from pgfolder.errors import EmbeddedPostgresError
-from pgfolder.folders import home_for, make_data_dir, open_own_file
+from pgfolder.folders import CHANGE_LOCK, home_for, make_data_dir, open_own_file
 from pgfolder.locks import lock
 from pgfolder.programs import package_folder
 
@@ -55,6 +55,14 @@ class EmbeddedPostgres:
         server = self._started.server() if self._started else None
         return server.pid if server else None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether the server is gone although this holder hasn't stopped it; so it is while another one restarts it."""
+        return self._holds_this_folder() and self.pid is None
+
+    def __str__(self) -> str:
+        return f"PostgreSQL in {self._data_dir}"
+
     def start(self) -> None:
         """Create the cluster when needed, start or join the server; returns once it accepts connections."""
         package_folder()  # raises before a folder is made when there is nothing to start
@@ -88,6 +96,14 @@ class EmbeddedPostgres:
             if self._cluster.server():
                 self._cluster.halt(mode)
             self._cluster.launch()
+
+    def start_again(self) -> bool:
+        """Start the server when it has died; False when there was nothing to do, or another holder was quicker."""
+        with self._plain_errors(), self._lock():
+            if self.has_died:
+                self._cluster.launch()
+                return True
+        return False
 
     def ensure_database(self, name: str) -> None:
         """Create the database unless it exists."""
@@ -124,7 +140,7 @@ class EmbeddedPostgres:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """One process at a time starts, stops or creates; the kernel frees the lock of a killed one."""
-        descriptor = open_own_file(self._data_dir / "change.lock", self._account)
+        descriptor = open_own_file(self._data_dir / CHANGE_LOCK, self._account)
         try:
             lock(descriptor)
             yield

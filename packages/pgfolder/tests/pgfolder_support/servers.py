@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 from pgfolder import EmbeddedPostgres
+from pgfolder.accounts import GROUPS
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -82,6 +84,13 @@ def lives(pid: int | None) -> bool:
         return str(psutil.Process(pid).status()) != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def is_closed(folder: Path) -> bool:
+    """Only one user gets in, or the group that root's server has for itself."""
+    found = folder.stat()
+    has_own_group = found.st_uid == 0 and found.st_gid in GROUPS
+    return stat.S_IMODE(found.st_mode) == (0o770 if has_own_group else 0o700)
 
 
 def remove(folder: Path) -> None:

@@ -35,6 +35,16 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseRoles:
+    """The roles that a database is used by, and what they may do."""
+
+    names: tuple[str, ...]
+    """Of small letters, digits and underscores, since they are replaced in the SQL."""
+    sql: str
+    """Makes the roles where they aren't there, and grants each what it needs; it can be run again at any time."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """The callables are called when a command needs them, so that making a Project imports and connects nothing."""
 
@@ -53,6 +63,8 @@ class Project:
     """
     client_program: Callable[[str], Path] = program_on_path
     """Where PostgreSQL's programs are, such as pg_dump; not older than the server."""
+    roles: Callable[[], DatabaseRoles] | None = None
+    """With them, `check` compares privileges as well; without, nobody knows which are wanted."""
     connect_args: Callable[[URL, Mapping[str, str]], dict[str, Any]] = connect_args
     """The driver's connect arguments for a session with these server parameters."""
     limits: Callable[[], Limits] = Limits

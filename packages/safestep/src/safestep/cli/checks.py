@@ -17,7 +17,8 @@ def add_commands(app: typer.Typer, _project: Project) -> None:
 def check(context: typer.Context, server: Server = None) -> None:
     """Compare the database with the models and print the difference as SQL; exit with 1 when there is one.
 
-    Enums, checks, triggers, functions and server defaults count too. The models' schema is built on a scratch server.
+    Enums, checks, triggers, functions, policies, server defaults and the grants of the project's roles count too.
+    What is described is built on a scratch server.
     """
     from safestep import gate
 

@@ -15,6 +15,7 @@ from safestep.programs import program_on_path
 from safestep.steps.backfill import POSITIONS
 
 type FindProgram = Callable[[str], Path]
+type Rewrite = Callable[[str], str]
 
 
 class SchemaUnreadable(CommandError):
@@ -46,24 +47,27 @@ _INVALID = """
 """
 
 
-def schema_of(url: URL, client_program: FindProgram = program_on_path) -> DatabaseSchema:
+def schema_of(url: URL, client_program: FindProgram = program_on_path, rewrite: Rewrite = str) -> DatabaseSchema:
     """The schema of a database; Alembic's own table and that of a backfill under way are left out.
 
     The columns of a table are sorted by name: in the database, one that a later migration added stands last.
-    `client_program` finds PostgreSQL's own programs. Raises SchemaUnreadable.
+    `client_program` finds PostgreSQL's own programs; `rewrite` is applied to what they print. Raises SchemaUnreadable.
     """
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    dumped = _output(client_program("pg_dump"), *_OPTIONS, "--dbname", plain)
+    dumped = rewrite(_output(client_program("pg_dump"), *_OPTIONS, "--dbname", _plain(url)))
     _, *parts = _HEADER.split(dumped.partition(_END)[0])
     schema: dict[ObjectKey, str] = {}
     for name, kind, namespace, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         statement = text.removeprefix("\n--\n").removesuffix("--\n").strip().removesuffix(";")
         schema |= _objects(ObjectKey(kind, namespace, name), statement)
-    unaligned = ("--no-psqlrc", "--no-align", "--tuples-only")
-    invalid = _output(client_program("psql"), *unaligned, "--command", _INVALID, "--dbname", plain)
-    for namespace, name, statement in map(json.loads, invalid.splitlines()):
+    for namespace, name, statement in map(json.loads, query(url, _INVALID, client_program)):
         schema[ObjectKey("INDEX", namespace, name)] = statement
     return schema
+
+
+def query(url: URL, sql: str, client_program: FindProgram) -> list[str]:
+    """The lines that psql prints for this SQL, which ends at the first error; raises SchemaUnreadable."""
+    options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set", "ON_ERROR_STOP=1")
+    return _output(client_program("psql"), *options, "--command", sql, "--dbname", _plain(url)).splitlines()
 
 
 def _objects(key: ObjectKey, statement: str) -> Iterator[tuple[ObjectKey, str]]:
@@ -76,6 +80,10 @@ def _objects(key: ObjectKey, statement: str) -> Iterator[tuple[ObjectKey, str]]:
     for name, definition in sorted(table.checks.items()):
         check = ObjectKey("CHECK CONSTRAINT", key.schema, f"{key.name} {name.strip('"').replace('""', '"')}")
         yield check, f"ALTER TABLE {table.name}\n    ADD CONSTRAINT {name} {definition}"
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _output(program: Path, *arguments: str) -> str:

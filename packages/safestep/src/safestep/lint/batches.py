@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from postgast.pg_query_pb2 import A_Expr_Kind, DeleteStmt, SetOperation, SubLinkType
+from postgast.pg_query_pb2 import A_Expr_Kind, DeleteStmt, LimitOption, SetOperation, SubLinkType
 from postgast.walk import unwrap_node
 
 from safestep.lint.known_schema import KnownSchema
@@ -100,14 +100,16 @@ class BatchAnalysis:
             return self.is_batch(query)
         if query.HasField("limit_count"):
             count = constant_text(query.limit_count)
-            return count is not None and count.isdigit() and int(count) <= LARGEST_BATCH
+            with_ties = query.limit_option == LimitOption.LIMIT_OPTION_WITH_TIES
+            return not with_ties and count is not None and count.isdigit() and int(count) <= LARGEST_BATCH
         if query.op != SetOperation.SETOP_NONE:
             return self._returns_few_rows(query.larg, expanded) and self._returns_few_rows(query.rarg, expanded)
         # Without a FROM that is one row, unless a function makes rows of an array that was read from a table.
         links = [link for part in query.target_list for link in find_nodes(part, "SubLink")]
         expands_array = any(link.sub_link_type == SubLinkType.ARRAY_SUBLINK for link in links)
+        makes_rows = any(map(_makes_many_rows, query.target_list))
         items = [item for part in query.from_clause for item in _flat_items(part)]
-        return not expands_array and all(self._has_few_rows(item, expanded) for item in items)
+        return not (expands_array or makes_rows) and all(self._has_few_rows(item, expanded) for item in items)
 
     def _has_few_rows(self, item: Any, expanded: frozenset[str] = frozenset()) -> bool:
         """Whether an item of a FROM has few rows."""
@@ -116,7 +118,19 @@ class BatchAnalysis:
         name = item.range_var.relname
         if name in self._with_queries.keys() - expanded:
             return self._returns_few_rows(self._with_queries[name], expanded | {name})
-        return not any(find_nodes(item, "RangeVar"))
+        return not any(find_nodes(item, "RangeVar")) and not _makes_many_rows(item) and not self._calls_known(item)
+
+    def _calls_known(self, item: Any) -> bool:
+        """Whether it calls a function that a revision defines, which may return any number of rows."""
+        names = [tuple(part.string.sval for part in call.funcname) for call in find_nodes(item, "FuncCall")]
+        return any(found for name in names for found in self._schema.functions_called(name))
+
+
+def _makes_many_rows(expression: Any) -> bool:
+    """Whether it calls generate_series with other bounds than two numbers near to each other."""
+    series = [call for call in find_nodes(expression, "FuncCall") if call.funcname[-1].string.sval == "generate_series"]
+    bounds = [[constant_text(argument) or "" for argument in call.args[:2]] for call in series]
+    return any(not all(map(str.isdigit, pair)) or int(pair[-1]) - int(pair[0]) > LARGEST_BATCH for pair in bounds)
 
 
 def _is_equality(name: Any) -> bool:

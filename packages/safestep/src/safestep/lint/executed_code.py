@@ -9,12 +9,12 @@ import postgast
 from postgast.walk import unwrap_node
 
 from safestep.lint.known_schema import KnownSchema
-from safestep.lint.sql import DATA_CHANGES, Statement, Unreadable, find_nodes, qualified_name, split_statements
+from safestep.lint.sql import DATA_CHANGES, Statement, Unreadable, find_nodes, split_statements
 
 # Statements of these kinds call the functions in them. Others only store the call: a default, an index, a trigger.
 CALLING = (*DATA_CHANGES, "SelectStmt", "CallStmt", "CreateTableAsStmt")
 # Statements of these kinds contain another one that is executed with them, or prepared for it.
-WRAPPING = ("PrepareStmt", "ExplainStmt", "CopyStmt")
+WRAPPING = ("PrepareStmt", "ExplainStmt", "CopyStmt", "DeclareCursorStmt")
 # PL/pgSQL's mode of parsing a text as a whole statement; the other modes are for expressions and assignments.
 STATEMENT = 0
 DYNAMIC = "dynquery"
@@ -73,9 +73,9 @@ def executed_bodies(statement: Statement, schema: KnownSchema) -> list[CodeBody]
         return [CodeBody("a block", statement)]
     if statement.kind not in CALLING:
         return []
-    called = dict.fromkeys(qualified_name(call.funcname) for call in find_nodes(statement.node, "FuncCall"))
-    known = [(name, schema.functions[name]) for name in called if name in schema.functions]
-    return [CodeBody(f"{name.removeprefix('public.')}()", function) for name, function in known]
+    calls = find_nodes(statement.node, "FuncCall")
+    called = dict.fromkeys(tuple(part.string.sval for part in call.funcname) for call in calls)
+    return [CodeBody(*found) for name in called for found in schema.functions_called(name)]
 
 
 def inner_statements(
@@ -83,7 +83,11 @@ def inner_statements(
 ) -> Iterator[Statement]:
     """Every statement that is executed inside of this one, with the line and transaction of this one."""
     if statement.kind in WRAPPING and statement.node.HasField("query"):
-        yield replace(statement, node=unwrap_node(statement.node.query))
+        wrapped = replace(statement, node=unwrap_node(statement.node.query))
+        yield wrapped
+        yield from inner_statements(wrapped, schema, callers)
+    if statement.kind == "CreateSchemaStmt":
+        yield from (replace(statement, node=unwrap_node(part)) for part in statement.node.schema_elts)
     for body in executed_bodies(statement, schema):
         if body.name not in callers:
             for text, node in _readable_statements(body):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from postgast.pg_query_pb2 import ObjectType
 
@@ -11,6 +12,7 @@ from safestep.lint.locks import tables_blocked_by, target_tables
 from safestep.lint.sql import Statement, relation_name
 from safestep.lint.timeouts import LockTimeout
 
+TEMPORARY = "t"
 TABLE_CREATIONS = ("CreateStmt", "CreateTableAsStmt")
 
 
@@ -52,9 +54,11 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
     run: list[LintedStatement] = []
     own: list[LintedStatement] = []
     new_tables, timeout = frozenset[str](), LockTimeout()
+    temporary: set[str] = set()
     for written in statements:
         for statement in [written, *inner_statements(written, before)]:
-            new_tables = _new_tables_after(statement, new_tables)
+            new_tables = _new_tables_after(statement, new_tables, before)
+            temporary |= _temporary_table(statement) - before.tables.keys()
             linted = LintedStatement(
                 **vars(statement), before=before, new_tables=new_tables, has_lock_timeout=timeout.is_set
             )
@@ -62,11 +66,15 @@ def follow(statements: Iterable[Statement], before: KnownSchema) -> LintedRevisi
             own += [linted] if statement.line is not None else []
             timeout.apply(statement)
             before = before.after(statement)
-    return LintedRevision(run, own, before)
+    return LintedRevision(run, own, before.without(temporary))
 
 
-def _new_tables_after(statement: Statement, new_tables: frozenset[str]) -> frozenset[str]:
-    """A table that IF NOT EXISTS may have found counts as one in use; a new one stays new under another name."""
+def _new_tables_after(statement: Statement, new_tables: frozenset[str], before: KnownSchema) -> frozenset[str]:
+    """A new table stays new under another name.
+
+    One that IF NOT EXISTS may have found counts as one in use, and so does one whose name is known already: if
+    PostgreSQL can create it, it is temporary or stands in another schema, and the name may still mean the old one.
+    """
     node = statement.node
     if statement.kind == "RenameStmt" and node.rename_type == ObjectType.OBJECT_TABLE:
         old = relation_name(node.relation)
@@ -74,4 +82,15 @@ def _new_tables_after(statement: Statement, new_tables: frozenset[str]) -> froze
         return new_tables | {renamed} if old in new_tables else new_tables - {renamed}
     if statement.kind not in TABLE_CREATIONS or node.if_not_exists:
         return new_tables
-    return new_tables | {relation_name(node.into.rel if statement.kind == "CreateTableAsStmt" else node.relation)}
+    return new_tables | ({relation_name(_created(statement))} - before.tables.keys())
+
+
+def _temporary_table(statement: Statement) -> set[str]:
+    """The temporary table that it creates: the next revision may create one of the same name."""
+    if statement.kind not in TABLE_CREATIONS or _created(statement).relpersistence != TEMPORARY:
+        return set()
+    return {relation_name(_created(statement))}
+
+
+def _created(statement: Statement) -> Any:
+    return statement.node.into.rel if statement.kind == "CreateTableAsStmt" else statement.node.relation

@@ -12,6 +12,8 @@ NON_BLOCKING = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOptio
 NON_BLOCKING |= {"ReplaceRelOptions", "ClusterOn", "DropCluster", "AttachPartition", "DetachPartitionFinalize"}
 # Kinds of statement that always block the table that they name.
 ALWAYS_BLOCKING = {"CreateTrigStmt", "RuleStmt", "AlterObjectSchemaStmt", "RenameStmt", "ClusterStmt"}
+# Objects that are dropped by the name of their table and their own.
+PARTS_OF_TABLES = (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_POLICY, ObjectType.OBJECT_RULE)
 SHARE = 5
 """The number of the weakest lock mode that blocks writes; stronger modes have greater numbers."""
 
@@ -89,7 +91,7 @@ def _table_of(node: Any, schema: KnownSchema) -> list[str]:
 def _tables_of_drop(node: Any, schema: KnownSchema) -> list[str]:
     tables = dropped_names(node, ObjectType.OBJECT_TABLE)
     indexes = [schema.table_of_index(name) or name for name in dropped_names(node, ObjectType.OBJECT_INDEX)]
-    if node.remove_type in (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_POLICY, ObjectType.OBJECT_RULE):
+    if node.remove_type in PARTS_OF_TABLES:
         return [qualified_name(part.list.items[:-1]) for part in node.objects]
     return tables + indexes
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from postgast.pg_query_pb2 import ConstrType
 
-from safestep.lint.known_schema import KnownSchema, constraints_of
+from safestep.lint.known_schema import KnownSchema
+from safestep.lint.known_tables import constraints_of
 from safestep.lint.sql import alter_commands, qualified_name, type_of
 from safestep.lint.volatility import is_volatile
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from postgast.pg_query_pb2 import A_Expr_Kind
 
-from safestep.lint.known_schema import KnownTable
+from safestep.lint.known_tables import KnownTable
 from safestep.lint.sql import column_names, constant_text, not_null_column, without_casts
 
 LIST = "l"

@@ -90,13 +90,14 @@ def render(config: Config, directory: ScriptDirectory, script: Script) -> Render
     Not `command.upgrade(…, "down:up", sql=True)`: that reads every file again for every revision, and has no way
     to name the two parents of a merge.
     """
-    recorder = OutputRecorder(script.path)
+    recorder, root = OutputRecorder(script.path), Path(config.config_file_name or ".").parent
     config.output_buffer = recorder
-    problems = [RenderProblem(found.rule, found.message, found.line) for found in branches(script.path)]
+    problems = [RenderProblem(found.rule, found.message, found.line) for found in branches(script.path, root)]
     try:
         _run(config, directory, script)
     except (*BROKEN_REVISION, *OFFLINE_ERRORS) as error:
-        problems.append(RenderProblem(*_explained(error), line=line_of(error, script.path)))
+        failed = RenderProblem(*_explained(error), line=line_of(error, script.path))
+        problems = [problem for problem in problems if problem.line != failed.line] + [failed]
     statements, unreadable = _statements(recorder)
     return RenderedRevision(statements, problems + unreadable)
 

@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from postgast.pg_query_pb2 import CreateStmt, Node, ObjectType, ParseResult, RawStmt
 
 from safestep.lint.column_types import keeps_rows, only_changes_type, retyped_columns
-from safestep.lint.known_schema import KnownTable
+from safestep.lint.known_tables import KnownTable
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.new_columns import added_columns, adds_without_rewrite
 from safestep.lint.sql import alter_commands, relation_name, type_of
@@ -80,6 +80,8 @@ def _is_false_positive(rule: str, statement: LintedStatement) -> bool:
         case "adding-not-nullable-field":
             columns = {command.name for what, command, _ in alter_commands(node) if what == "SetNotNull"}
             is_false = columns <= _table(statement).never_null
+        case "ban-alter-domain-with-add-constraint":
+            is_false = getattr(node, "def").constraint.skip_validation  # the field's name is a keyword of Python
         case "renaming-object" if statement.kind == "RenameStmt":
             # Another kind of statement renames an enum's value, which code names.
             is_false = node.rename_type in NAMED_BY_NOBODY

@@ -7,4 +7,4 @@ phase = "expand"
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
-    op.execute("ALTER TABLE posts DISABLE TRIGGER posts_touch")
+    op.execute("ALTER TABLE posts ENABLE TRIGGER posts_touch")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from postgast.pg_query_pb2 import ConstrType
 
 from safestep.lint.column_types import retyped_columns
-from safestep.lint.known_schema import constraints_of
+from safestep.lint.known_tables import constraints_of
 from safestep.lint.linted_revision import LintedRevision
 from safestep.lint.new_columns import added_columns, rewrite_reason
 from safestep.lint.rules.rule import Violation, altering, of_kind, rule

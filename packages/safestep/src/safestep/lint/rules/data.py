@@ -21,6 +21,8 @@ def unbatched_change(revision: LintedRevision) -> Iterator[Violation]:
             if tables and not analysis.is_batch(change):
                 what = type(change).__name__.removesuffix("Stmt").upper()
                 yield statement, f"One {what} over all rows of {names(tables)} keeps them locked until it is done."
+        if statement.kind == "SelectStmt" and (tables := statement.in_use(_locked_tables(statement, analysis))):
+            yield statement, f"One SELECT locks all rows of {names(tables)} until the transaction ends."
 
 
 @rule("data-with-schema")
@@ -79,4 +81,17 @@ def cluster(revision: LintedRevision) -> Iterator[Violation]:
 
 def _changes(statement: LintedStatement) -> Iterator[Any]:
     """The changes of data in a statement and its WITH. Creating a function doesn't run the changes in its body."""
-    return find_nodes(statement.node, *DATA_CHANGES) if statement.kind in (*DATA_CHANGES, "SelectStmt") else iter(())
+    executed = statement.kind in (*DATA_CHANGES, "SelectStmt", "CreateTableAsStmt")
+    return find_nodes(statement.node, *DATA_CHANGES) if executed else iter(())
+
+
+def _locked_tables(statement: LintedStatement, analysis: BatchAnalysis) -> list[str]:
+    """The tables of which a SELECT … FOR UPDATE, or FOR SHARE, locks rows without a bound."""
+    queries = [query for query in find_nodes(statement.node, "SelectStmt") if query.locking_clause]
+    unbounded = [query for query in queries if not analysis.reads_few_rows(query)]
+    return [
+        relation_name(table)
+        for query in unbounded
+        for part in query.from_clause
+        for table in find_nodes(part, "RangeVar")
+    ]

@@ -6,7 +6,6 @@ from safestep.lint.known_schema import foreign_keys
 from safestep.lint.linted_revision import LintedRevision
 from safestep.lint.locks import is_concurrent
 from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
-from safestep.lint.sql import relation_name
 
 
 @rule("concurrent-index-if-not-exists")
@@ -55,7 +54,7 @@ def foreign_key_without_index(revision: LintedRevision) -> Iterator[Violation]:
 
 @rule("concurrent-index-on-partitioned")
 def concurrent_index_on_partitioned(revision: LintedRevision) -> Iterator[Violation]:
-    for statement in of_kind(revision, "IndexStmt"):
-        table = relation_name(statement.node.relation)
-        if is_concurrent(statement) and statement.before.table(table).is_partitioned:
-            yield statement, f"PostgreSQL refuses it, because {names([table])} is partitioned."
+    for statement in of_kind(revision, "IndexStmt", "DropStmt"):
+        partitioned = [table for table in statement.target_tables if statement.before.table(table).is_partitioned]
+        if is_concurrent(statement) and partitioned:
+            yield statement, f"PostgreSQL refuses it, because {names(partitioned)} is partitioned."

@@ -7,8 +7,10 @@ from postgast.pg_query_pb2 import DropBehavior, ObjectType
 from safestep.lint.executed_code import executed_bodies
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.rules.rule import Violation, names, of_kind, rule
-from safestep.lint.sql import DATA_CHANGES, Unreadable, alter_commands
+from safestep.lint.sql import DATA_CHANGES, Unreadable, alter_commands, find_nodes
 
+# Functions of the extension dblink that run the SQL which they are given.
+ELSEWHERE = {"dblink", "dblink_exec", "dblink_open", "dblink_send_query"}
 USED_BY_COLUMNS = (
     ObjectType.OBJECT_TYPE,
     ObjectType.OBJECT_DOMAIN,
@@ -31,6 +33,9 @@ def hidden_ddl(revision: LintedRevision) -> Iterator[Violation]:
                     yield statement, f"The SQL that {text} makes can't be known before it runs."
                 elif type(node).__name__ not in (*DATA_CHANGES, "SelectStmt", "CallStmt"):
                     yield statement, f"{text} is hidden in {body.name}."
+        for call in find_nodes(statement.node, "FuncCall"):
+            if call.funcname[-1].string.sval in ELSEWHERE:
+                yield statement, "What it runs in another session can't be read."
 
 
 @rule("destructive-not-marked")

@@ -3,21 +3,45 @@
 from collections.abc import Iterator
 
 from safestep.lint.linted_revision import LintedRevision
-from safestep.lint.rules.rule import Violation, altering, by_hand, of_kind, rule
-from safestep.lint.sql import constant_text
+from safestep.lint.rules.rule import Violation, altering, by_hand, rule
+from safestep.lint.sql import alter_commands, constant_text, find_nodes
 from safestep.lint.timeouts import STATEMENT_TIMEOUT, session_settings, stored_settings
 
 ROLE = "session_replication_role"
+ENDING = {"pg_cancel_backend", "pg_terminate_backend"}
+# A trigger that is enabled for replicas runs only there.
+DISABLING = ("DisableTrig", "DisableTrigAll", "DisableTrigUser", "EnableReplicaTrig")
 
 
 @rule("triggers-disabled")
 def triggers_disabled(revision: LintedRevision) -> Iterator[Violation]:
-    for statement in altering(revision, "DisableTrigAll", "DisableTrigUser"):
-        yield statement, "Until they are enabled again, no trigger of the table runs, whoever writes to it."
-    for statement in of_kind(revision, "VariableSetStmt", "SelectStmt"):
-        for setting in session_settings(statement, ROLE):
+    for statement in altering(revision, *DISABLING):
+        commands = {what: command.name for what, command, _ in alter_commands(statement.node) if what in DISABLING}
+        which = ", ".join(sorted({*commands.values()} - {""})) or "its triggers"
+        yield statement, f"Whoever writes to the table from here on, writes without {which}."
+    for statement in revision.statements:
+        for setting in [*session_settings(statement, ROLE), *stored_settings(statement, ROLE)]:
             if setting.value is not None and constant_text(setting.value) != "origin":
-                yield statement, "From here on neither triggers run nor are foreign keys checked, on any table."
+                yield statement, "Under it neither triggers run nor are foreign keys checked, on any table."
+
+
+@rule("search-path-changed")
+def search_path_changed(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in by_hand(revision):
+        for setting in session_settings(statement, "search_path"):
+            if setting.value is not None and constant_text(setting.value) != "public":
+                yield (
+                    statement,
+                    "From here on a name without a schema may mean another table than one in public.",
+                )
+
+
+@rule("sessions-ended")
+def sessions_ended(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in revision.statements:
+        called = {call.funcname[-1].string.sval for call in find_nodes(statement.node, "FuncCall")}
+        if statement.kind != "CreateFunctionStmt" and (ending := sorted(called & ENDING)):
+            yield statement, f"{ending[0]}() ends what others are doing, whoever they are."
 
 
 @rule("statement-timeout-off")

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from postgast.pg_query_pb2 import AlterPublicationAction
+
+from safestep.lint.known_tables import NO_IDENTITY
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
 from safestep.lint.partitions import excludes, scan_reason
 from safestep.lint.rules.rule import Violation, altering, names, of_kind, rule
@@ -32,10 +35,10 @@ def default_partition_scans(revision: LintedRevision) -> Iterator[Violation]:
 
 @rule("row-security-without-policy")
 def row_security_without_policy(revision: LintedRevision) -> Iterator[Violation]:
-    for statement in altering(revision, "EnableRowSecurity"):
+    for statement in altering(revision, "EnableRowSecurity", "ForceRowSecurity"):
         table = relation_name(statement.node.relation)
         if not statement.before.table(table).has_policy:
-            yield statement, f"{names([table])} has no policy, so that all but its owner see no row and write none."
+            yield statement, f"{names([table])} has no policy, so that nobody it applies to sees a row or writes one."
 
 
 @rule("set-tablespace")
@@ -56,6 +59,39 @@ def set_logged(revision: LintedRevision) -> Iterator[Violation]:
 def set_access_method(revision: LintedRevision) -> Iterator[Violation]:
     for statement in altering(revision, "SetAccessMethod"):
         yield statement, "The table is rewritten in the other form under the strongest lock."
+
+
+@rule("published-without-identity")
+def published_without_identity(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "CreatePublicationStmt", "AlterPublicationStmt"):
+        if without := [name for name in _published(statement) if not revision.after.tables[name].has_identity]:
+            yield statement, f"{names(without)} has no primary key: its rows can't be changed or deleted any more."
+    for statement in altering(revision, "ReplicaIdentity"):
+        identities = [
+            part.identity_type for what, _, part in alter_commands(statement.node) if what == "ReplicaIdentity"
+        ]
+        if NO_IDENTITY in identities:
+            yield statement, "While the table is published, its rows can't be changed or deleted."
+
+
+@rule("owned-objects")
+def owned_objects(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "DropOwnedStmt", "ReassignOwnedStmt"):
+        yield statement, "What a role owns is another thing in each database, and stands nowhere in the revision."
+
+
+def _published(statement: LintedStatement) -> list[str]:
+    """The tables that a publication publishes changes of, other than new rows; only those that a revision creates."""
+    node, known = statement.node, statement.before.tables
+    options = {part.def_elem.defname: part.def_elem.arg.string.sval for part in node.options}
+    if not {"update", "delete"} & {kind.strip() for kind in options.get("publish", "update").split(",")}:
+        return []
+    if statement.kind == "AlterPublicationStmt" and node.action == AlterPublicationAction.AP_DropObjects:
+        return []
+    objects = [part.publication_obj_spec for part in node.pubobjects]
+    named = {relation_name(part.pubtable.relation) for part in objects}
+    schemas = {part.name for part in objects}
+    return [name for name in known if node.for_all_tables or name in named or name.split(".")[0] in schemas]
 
 
 def _parents_of_new_partition(statement: LintedStatement) -> list[str]:

@@ -4,24 +4,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from postgast.pg_query_pb2 import ObjectType
+from postgast.pg_query_pb2 import TransactionStmtKind
 from postgast.walk import unwrap_node
 
 from safestep.lint.batches import BatchAnalysis
 from safestep.lint.executed_code import loops_over_changes
 from safestep.lint.linted_revision import LintedRevision, LintedStatement
-from safestep.lint.locks import is_concurrent
+from safestep.lint.locks import PARTS_OF_TABLES
 from safestep.lint.rules.rule import Violation, by_hand, names, of_kind, rule
 from safestep.lint.sql import DATA_CHANGES, alter_commands, ends_transaction, find_nodes, relation_name
+from safestep.lint.transaction_blocks import gives_up_slot, refused_in_transaction
 
-REFUSED = {
-    "VacuumStmt": "VACUUM",
-    "CreatedbStmt": "CREATE DATABASE",
-    "DropdbStmt": "DROP DATABASE",
-    "CreateTableSpaceStmt": "CREATE TABLESPACE",
-    "DropTableSpaceStmt": "DROP TABLESPACE",
-}
 SECOND = 2
+ALTERING = ("AlterTableStmt", "RenameStmt", "CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt")
+WAITING = {"pg_sleep", "pg_sleep_for", "pg_sleep_until", "pg_advisory_lock", "pg_advisory_xact_lock"}
 # They change nothing, so that a safe step may follow them.
 WITHOUT_EFFECT = ("SelectStmt", "VariableSetStmt", "VariableShowStmt", "LockStmt", "TransactionStmt", "ExplainStmt")
 
@@ -32,7 +28,8 @@ def slow_behind_lock(revision: LintedRevision) -> Iterator[Violation]:
     for statement in revision.statements:
         if statement.transaction is None:
             continue
-        first = locked.get(statement.transaction)
+        # One ALTER TABLE takes the strongest lock that any of its commands needs, and reads the rows under it.
+        first = locked.get(statement.transaction) or (statement if statement.blocked_tables else None)
         if first and (what := _slow_part(statement)):
             tables = names(first.blocked_tables)
             yield (
@@ -61,9 +58,19 @@ def batches_in_one_transaction(revision: LintedRevision) -> Iterator[Violation]:
 
 @rule("not-in-transaction")
 def not_in_transaction(revision: LintedRevision) -> Iterator[Violation]:
+    without_slot = {name for statement in revision.statements if (name := gives_up_slot(statement))}
     for statement in revision.statements:
-        if statement.transaction is not None and (what := _refused_in_transaction(statement)):
+        if statement.kind == "DropSubscriptionStmt" and statement.node.subname in without_slot:
+            continue
+        if statement.transaction is not None and (what := refused_in_transaction(statement, statement.before)):
             yield statement, f"PostgreSQL refuses {what} in a transaction block, and Alembic has begun one."
+
+
+@rule("prepared-transaction")
+def prepared_transaction(revision: LintedRevision) -> Iterator[Violation]:
+    for statement in of_kind(revision, "TransactionStmt"):
+        if statement.node.kind == TransactionStmtKind.TRANS_STMT_PREPARE:
+            yield statement, "It keeps its locks when the session ends, and when the server starts again."
 
 
 @rule("safe-step-after-change")
@@ -85,9 +92,12 @@ def safe_step_after_change(revision: LintedRevision) -> Iterator[Violation]:
 @rule("several-tables-locked")
 def several_tables_locked(revision: LintedRevision) -> Iterator[Violation]:
     first: dict[int, str] = {}
-    for statement in of_kind(revision, "AlterTableStmt"):
-        table = relation_name(statement.node.relation)
-        if statement.transaction is not None and table in statement.blocked_tables:
+    for statement in of_kind(revision, *ALTERING, "DropStmt"):
+        if statement.kind == "DropStmt" and statement.node.remove_type not in PARTS_OF_TABLES:
+            continue
+        for table in {*statement.target_tables} & {*statement.blocked_tables}:
+            if statement.transaction is None:
+                continue
             other = first.setdefault(statement.transaction, table)
             if other != table:
                 yield (
@@ -107,7 +117,13 @@ def _slow_part(statement: LintedStatement) -> str | None:
         case "CreateTableAsStmt" if not statement.node.into.skip_data:
             return _reading(statement, unwrap_node(statement.node.query), "A table is filled")
         case "SelectStmt":
-            return _reading(statement, statement.node, "Rows are read")
+            waits = {call.funcname[-1].string.sval for call in find_nodes(statement.node, "FuncCall")} & WAITING
+            return f"{min(waits)}() waits" if waits else _reading(statement, statement.node, "Rows are read")
+        case "VacuumStmt" if not statement.node.is_vacuumcmd:
+            return "Rows are sampled" if not statement.node.rels or statement.in_use(statement.target_tables) else None
+        case "CopyStmt" if not statement.node.HasField("query"):
+            copied = statement.in_use([relation_name(statement.node.relation)])
+            return f"{names(copied)} is copied" if copied else None
     return None
 
 
@@ -123,18 +139,3 @@ def _is_limited_change(statement: LintedStatement) -> bool:
     if statement.kind not in DATA_CHANGES or not statement.in_use([relation_name(statement.node.relation)]):
         return False
     return any(query.HasField("limit_count") for query in find_nodes(statement.node, "SelectStmt"))
-
-
-def _refused_in_transaction(statement: LintedStatement) -> str | None:
-    match statement.kind:
-        case "DropStmt" if is_concurrent(statement) and statement.node.remove_type == ObjectType.OBJECT_INDEX:
-            return "DROP INDEX CONCURRENTLY"
-        case "ReindexStmt" if is_concurrent(statement):
-            return "REINDEX CONCURRENTLY"
-        case "AlterTableStmt":
-            parts = [part for what, _, part in alter_commands(statement.node) if what == "DetachPartition"]
-            return "DETACH PARTITION CONCURRENTLY" if any(part.concurrent for part in parts) else None
-        case "VacuumStmt" if not statement.node.is_vacuumcmd:
-            return None
-        case kind:
-            return REFUSED.get(kind)

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "bad_lock_without_timeout__schema"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("CREATE SCHEMA notes CREATE TABLE notes (post_id uuid PRIMARY KEY REFERENCES public.posts)")

@@ -1,0 +1,10 @@
+from alembic import op
+
+revision = "bad_published_without_identity__nothing"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts REPLICA IDENTITY NOTHING")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_not_in_transaction__subscription"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("CREATE SUBSCRIPTION orders CONNECTION 'host=orders' PUBLICATION orders WITH (connect = false)")

@@ -1,0 +1,9 @@
+from alembic import op
+
+revision = "safe_not_in_transaction__subscription_refresh"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("ALTER SUBSCRIPTION orders SET PUBLICATION other WITH (refresh = false)")

@@ -1,0 +1,10 @@
+from alembic import op
+
+revision = "safe_triggers_disabled__replica"
+down_revision = "tables"
+phase = "expand"
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("ALTER TABLE posts ENABLE ALWAYS TRIGGER posts_touch")
