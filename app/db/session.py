@@ -64,6 +64,7 @@ class Database:
         return write_transaction(self.session_maker)
 
     async def close(self) -> None:
+        await self.reader.close()
         for engine in self.engines:
             await engine.dispose()
 
@@ -115,7 +116,7 @@ class Reader:
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]) -> None:
         self._connect = connect
         shared = SharedReads(self.all)
-        self.by_key, self.all_shared = shared.one, shared.all
+        self.by_key, self.all_shared, self.close = shared.one, shared.all, shared.close
 
     async def all(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Every row. The calling repo declares its columns with a Protocol: mypy can't see them here."""

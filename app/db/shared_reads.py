@@ -62,12 +62,24 @@ class SharedReads:
         rows: Sequence[Any] = await self._ask((statement, *parameters.values()), None, answer, 1)
         return rows
 
-    def _ask[Key](self, kind: Hashable, key: Key, answer: Answer[Key], largest_batch: int) -> asyncio.Future[Any]:
+    async def close(self) -> None:
+        """Cancels the queries that still run, and returns when their connections are back."""
+        running = [task for reads in self._kinds.values() for task in reads.running]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+
+    async def _ask[Key](self, kind: Hashable, key: Key, answer: Answer[Key], largest_batch: int) -> Any:
         reads = self._kinds.get(kind)
         if reads is None:
             reads = _Kind(answer, largest_batch, when_idle=lambda: self._kinds.pop(kind, None))
             self._kinds[kind] = reads
-        return reads.ask(key)
+        try:
+            return await reads.ask(key)
+        except asyncio.CancelledError:
+            reads.give_up_unwanted()
+            raise
 
 
 class _Kind[Key]:
@@ -78,7 +90,7 @@ class _Kind[Key]:
         self._largest_batch = largest_batch
         self._when_idle = when_idle
         self._waiting: Batch[Key] = {}
-        self._running: set[asyncio.Task[Mapping[Key, Any]]] = set()
+        self.running: dict[asyncio.Task[Mapping[Key, Any]], Batch[Key]] = {}
         self._next: asyncio.Handle | None = None
 
     def ask(self, key: Key) -> asyncio.Future[Any]:
@@ -88,21 +100,28 @@ class _Kind[Key]:
         self._waiting.setdefault(key, []).append(future)
         if self._next is None:
             # Not at once: whoever asks in the same turn of the event loop is taken along.
-            self._next = loop.call_later(PATIENCE, self._begin) if self._running else loop.call_soon(self._begin)
+            self._next = loop.call_later(PATIENCE, self._begin) if self.running else loop.call_soon(self._begin)
         return future
+
+    def give_up_unwanted(self) -> None:
+        """Cancels the queries that nobody waits for any longer."""
+        self._waiting = {key: futures for key, futures in self._waiting.items() if _is_wanted(futures)}
+        for task, batch in self.running.items():
+            if not any(map(_is_wanted, batch.values())):
+                task.cancel()
 
     def _begin(self) -> None:
         if self._next:
             self._next.cancel()
             self._next = None
-        if self._waiting and len(self._running) < MOST_QUERIES:
+        if self._waiting and len(self.running) < MOST_QUERIES:
             keys = [*self._waiting][: self._largest_batch]
             self._start({key: self._waiting.pop(key) for key in keys})
 
     def _start(self, batch: Batch[Key]) -> asyncio.Task[Mapping[Key, Any]]:
         # A context of its own: it belongs to none of the requests that wait for it.
         task = asyncio.get_running_loop().create_task(self._run(batch), context=Context())
-        self._running.add(task)
+        self.running[task] = batch
         task.add_done_callback(partial(self._end, batch))
         return task
 
@@ -117,7 +136,7 @@ class _Kind[Key]:
         return {}
 
     def _end(self, batch: Batch[Key], task: asyncio.Task[Mapping[Key, Any]]) -> None:
-        self._running.discard(task)
+        self.running.pop(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         for key, futures in batch.items():
             for future in futures:
@@ -128,5 +147,9 @@ class _Kind[Key]:
                 else:
                     future.set_result(task.result().get(key))
         self._begin()
-        if not (self._waiting or self._running):
+        if not (self._waiting or self.running):
             self._when_idle()
+
+
+def _is_wanted(futures: list[asyncio.Future[Any]]) -> bool:
+    return not all(future.done() for future in futures)

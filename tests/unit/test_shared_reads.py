@@ -31,6 +31,7 @@ class Database:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.hanging: set[int] = set()
+        self.cancelled: set[int] = set()
         self.error: Exception | None = None
         self.refused = ""
 
@@ -40,7 +41,10 @@ class Database:
         number = len(self.queries)
         await self.may_answer.wait()
         if number in self.hanging:
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled.add(number)
         if self.error:
             raise self.error
         if self.refused in keys:
@@ -134,6 +138,31 @@ async def test_whoever_is_cancelled_takes_nobody_along(database: Database, reads
     database.may_answer.set()
 
     assert [await other, await same] == [Row("b", 1), Row("a", 1)]
+
+
+async def test_a_query_that_nobody_waits_for_any_longer_is_cancelled(database: Database, reads: SharedReads) -> None:
+    database.hanging = {1}
+    asked = [asyncio.create_task(reads.one(ONE, key)) for key in "ab"]
+    await begun(database, 1)
+
+    for task in asked:
+        task.cancel()
+    await asyncio.wait(asked)
+
+    assert await reads.one(ONE, "c") == Row("c", 2)
+    assert database.cancelled == {1}
+
+
+async def test_closing_ends_what_still_runs(database: Database, reads: SharedReads) -> None:
+    database.hanging = {1}
+    asked = asyncio.create_task(reads.one(ONE, "a"))
+    await begun(database, 1)
+
+    await reads.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert database.cancelled == {1}
 
 
 async def test_a_key_that_the_database_refuses_fails_alone(database: Database, reads: SharedReads) -> None:
