@@ -24,6 +24,7 @@ SETTINGS = {
     "SECRET_KEYS": f"test:{SECRET}",
     "ACCESS_TOKEN_LIFETIME": f"{LIFETIME}",
     "RATE_LIMITS": "false",
+    "PUBLIC_USERS": "everybody",  # or whoever registers without signing in wouldn't find what they made
     "PASSWORD_TIME_COST": "1",
     "PASSWORD_MEMORY_KIB": "8",
 }

@@ -50,7 +50,7 @@ async def url(template: URL) -> AsyncIterator[URL]:
 @pytest.fixture(scope="module")
 def service(url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One that runs for all tests that only speak to it."""
-    with started(POSTERN, tmp_path_factory.mktemp("service"), environment(url)) as service:
+    with started(POSTERN, tmp_path_factory.mktemp("service"), environment(url, PUBLIC_USERS="everybody")) as service:
         yield service
 
 
@@ -211,10 +211,8 @@ def test_a_database_that_is_behind_is_one_clear_line(tmp_path: Path, template: U
     ):
         assert service.wait() == 1
 
-    needed = commands.heads(project)[0]
-    assert service.output == (
-        f"postern: the database has no revision yet, this code needs {needed}: run `postern db upgrade`\n"
-    )
+    line = r"postern: the database has no revision yet, this code needs [0-9a-f]{12}: run `postern db upgrade`\n"
+    assert re.fullmatch(line, service.output)
 
 
 def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
