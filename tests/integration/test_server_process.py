@@ -1,5 +1,6 @@
 """The real server process on a real socket: it serves, survives errors, stops cleanly, or says why it can't start."""
 
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
