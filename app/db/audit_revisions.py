@@ -40,7 +40,8 @@ def _render(_context: AutogenContext, operation: ReplaceTriggers) -> list[str]:
 
 @comparators.dispatch_for("schema", priority=DispatchPriority.LAST)
 def _compare(context: AutogenContext, upgrade: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
-    if context.connection is not None:
+    # Alembic keeps comparators for the whole process, in which another project may be migrated as well.
+    if context.metadata is Base.metadata and context.connection is not None:
         for operation in differences(context.connection):
             if operation.table in Base.metadata.tables:
                 upgrade.ops.append(operation)  # behind the creation of its table

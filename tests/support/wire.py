@@ -10,7 +10,8 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 SOCKET = ".s.PGSQL.5432"
-STATEMENT = re.compile(rb"\b(BEGIN|COMMIT|ROLLBACK|SELECT|INSERT|UPDATE|DELETE)\b")
+# What precedes a statement is its length, whose last byte may be a letter.
+STATEMENT = re.compile(rb"(BEGIN|COMMIT|ROLLBACK|SELECT|INSERT|UPDATE|DELETE)\b")
 
 
 @asynccontextmanager
