@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from alembic.autogenerate import comparators, renderers
 from alembic.autogenerate.api import AutogenContext
-from alembic.operations.ops import MigrateOperation, UpgradeOps
+from alembic.operations.ops import CreateTableOp, DropTableOp, MigrateOperation, UpgradeOps
 from alembic.util import DispatchPriority, PriorityDispatchResult
 from sqlalchemy import Connection, text
 
@@ -20,13 +20,16 @@ _FOUND = text("""
 
 
 class ReplaceTriggers(MigrateOperation):
-    """Drops the audit triggers that a table has, and creates others."""
+    """Drops the audit triggers that a table has, and creates others.
 
-    def __init__(self, table: str, old: Triggers, new: Triggers) -> None:
-        self.table, self.old, self.new = table, old, new
+    `with_table`: the same revision makes or drops the table, and dropping it drops its triggers.
+    """
+
+    def __init__(self, table: str, old: Triggers, new: Triggers, *, with_table: bool = False) -> None:
+        self.table, self.old, self.new, self.with_table = table, old, new, with_table
 
     def reverse(self) -> Self:
-        return type(self)(self.table, self.new, self.old)
+        return type(self)(self.table, self.new, self.old, with_table=self.with_table)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
         return ("replace_triggers", self.table, self.old, self.new)
@@ -34,7 +37,8 @@ class ReplaceTriggers(MigrateOperation):
 
 @renderers.dispatch_for(ReplaceTriggers)
 def _render(_context: AutogenContext, operation: ReplaceTriggers) -> list[str]:
-    drops = [f"DROP TRIGGER {name} ON {operation.table}" for name in operation.old]
+    old = () if operation.with_table else operation.old
+    drops = [f"DROP TRIGGER {name} ON {operation.table}" for name in old]
     return [f'op.execute("""{statement}""")' for statement in (*drops, *creation(operation.table, operation.new))]
 
 
@@ -42,7 +46,9 @@ def _render(_context: AutogenContext, operation: ReplaceTriggers) -> list[str]:
 def _compare(context: AutogenContext, upgrade: UpgradeOps, _schemas: set[str | None]) -> PriorityDispatchResult:
     # Alembic keeps comparators for the whole process, in which another project may be migrated as well.
     if context.metadata is Base.metadata and context.connection is not None:
+        tables = {each.table_name for each in upgrade.ops if isinstance(each, CreateTableOp | DropTableOp)}
         for operation in differences(context.connection):
+            operation.with_table = operation.table in tables
             if operation.table in Base.metadata.tables:
                 upgrade.ops.append(operation)  # behind the creation of its table
             else:
