@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.core.config import Settings
-from app.core.errors import Forbidden, NotAuthenticated, RegistrationClosed, ScopeMissing, UserNotFound
+from app.core.errors import Forbidden, NotAuthenticated, PasswordWrong, RegistrationClosed, ScopeMissing, UserNotFound
 from app.core.identity import Caller, ClientInfo, Scope
 from app.core.security import Passwords
 from app.db.models.user import User
@@ -112,6 +112,8 @@ class UserService:
             verified.require_unchanged(user if caller.owns(user.id) else await self._users.get(caller.user_id))
         old_email, was_active = user.email, user.is_active
         if values.get("email", old_email) != old_email:
+            if caller.session_id and not verified:  # it was the address until somebody else changed it
+                raise PasswordWrong
             await self._users.update(user, values | {"email_verified_at": None})
             await self._address_changed(user, old_email)
         else:

@@ -173,6 +173,22 @@ async def test_a_password_that_changes_while_a_change_waits_for_the_account_refu
     assert ask(live_url, "SELECT email, password_hash FROM users") == [("ada@example.com", hashed("something else"))]
 
 
+async def test_a_token_alone_does_not_bring_back_the_address_that_its_owner_leaves(live_url: URL) -> None:
+    async with running(live_url) as app, client_of(app, headers={}) as client:
+        ada = new_user(email="ada@example.com", password_hash=hashed())
+        await storing(app)(ada)
+        headers = header((await tokens_of(client, ada.email))["access_token"])
+        async with await psycopg.AsyncConnection.connect(plain(live_url)) as other:
+            await other.execute("UPDATE users SET email = %s", [FRESH])
+            path, change = f"{USERS}/{ada.id}", {"email": "ada@example.com"}
+            waiting = asyncio.create_task(client.patch(path, json=change, headers=headers))
+            await until_blocked(live_url, 1)
+        answer = await waiting
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "password_wrong")
+    assert ask(live_url, "SELECT email FROM users") == [(FRESH,)]
+
+
 async def test_who_uses_a_link_waits_for_the_account_without_its_token(live_url: URL) -> None:
     """Whoever asks for another link locks the account, then the token: in the other order the two would deadlock."""
     async with running(live_url) as app, client_of(app, headers={}) as client:
