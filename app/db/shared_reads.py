@@ -105,7 +105,6 @@ class _Kind[Key]:
 
     def give_up_unwanted(self) -> None:
         """Cancels the queries that nobody waits for any longer."""
-        self._waiting = {key: futures for key, futures in self._waiting.items() if _is_wanted(futures)}
         for task, batch in self.running.items():
             if not any(map(_is_wanted, batch.values())):
                 task.cancel()
@@ -114,9 +113,12 @@ class _Kind[Key]:
         if self._next:
             self._next.cancel()
             self._next = None
+        self._waiting = {key: futures for key, futures in self._waiting.items() if _is_wanted(futures)}
         if self._waiting and len(self.running) < MOST_QUERIES:
             keys = [*self._waiting][: self._largest_batch]
             self._start({key: self._waiting.pop(key) for key in keys})
+        if not (self._waiting or self.running):
+            self._when_idle()
 
     def _start(self, batch: Batch[Key]) -> asyncio.Task[Mapping[Key, Any]]:
         # A context of its own: it belongs to none of the requests that wait for it.
@@ -147,8 +149,6 @@ class _Kind[Key]:
                 else:
                     future.set_result(task.result().get(key))
         self._begin()
-        if not (self._waiting or self.running):
-            self._when_idle()
 
 
 def _is_wanted(futures: list[asyncio.Future[Any]]) -> bool:

@@ -13,6 +13,7 @@ from app.core.errors import DatabaseUnavailable
 from app.db import shared_reads
 from app.db.models.user import User
 from app.db.shared_reads import KeyedQuery, SharedReads
+from tests.support.waiting import until
 
 ONE = KeyedQuery(select(User.name), User.id, largest_batch=3)
 LIST = select(User.name)
@@ -63,11 +64,7 @@ def reads(database: Database) -> SharedReads:
 
 
 async def begun(database: Database, queries: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if len(database.queries) >= queries:
-                return
-            await asyncio.sleep(0)
+    await until(lambda: len(database.queries) >= queries)
 
 
 async def test_reads_that_wait_at_the_same_time_share_a_query(database: Database, reads: SharedReads) -> None:
@@ -188,6 +185,18 @@ async def test_lists_are_shared_by_those_who_ask_for_the_same(database: Database
 
     assert database.queries == [["a"], ["b"]]
     assert lists == [[Row("a", 1)], [Row("b", 2)], [Row("a", 1)]]
+
+
+async def test_nothing_is_kept_of_a_read_that_ended_before_its_query_began(
+    database: Database, reads: SharedReads
+) -> None:
+    asked = asyncio.create_task(reads.all(LIST, {"after": "a"}))
+    await asyncio.sleep(0)
+    asked.cancel()
+
+    await until(lambda: asked.done() and reads._kinds == {})
+
+    assert database.queries == []
 
 
 async def test_nothing_is_kept_of_reads_that_ended(database: Database, reads: SharedReads) -> None:
