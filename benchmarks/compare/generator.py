@@ -187,7 +187,11 @@ class _Closed:
         self._connections.remove(connection)
         fresh = self._connect()
         self._connections.append(fresh)
-        self._send(fresh, perf_counter())
+        self._opened(fresh)
+
+    def _opened(self, connection: _Connection) -> None:
+        """A connection in the place of one that was closed."""
+        self._send(connection, perf_counter())
 
 
 class _Open(_Closed):
@@ -243,13 +247,8 @@ class _Open(_Closed):
             self._took.append(now - connection.due)
         self._free.append(connection)
 
-    def _replace(self, connection: _Connection) -> None:
-        self._selector.unregister(connection.socket)
-        connection.socket.close()
-        self._connections.remove(connection)
-        fresh = self._connect()
-        self._connections.append(fresh)
-        self._free.append(fresh)
+    def _opened(self, connection: _Connection) -> None:
+        self._free.append(connection)
 
 
 def _is_whole(answer: bytes) -> bool:

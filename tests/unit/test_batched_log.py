@@ -13,6 +13,7 @@ from app.core import batched_log
 from app.core.access_log import AccessLog
 from tests.support.application import make_settings
 from tests.support.loglines import LogLines, logged
+from tests.support.waiting import until
 
 SETTINGS = make_settings()
 
@@ -39,20 +40,12 @@ def written(lines: LogLines) -> list[str]:
     return [word for line in lines for word in ("/one", "/two", "/three", "beside") if word in line]
 
 
-async def until_written(lines: LogLines, words: list[str]) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            if written(lines) == words:
-                return
-            await asyncio.sleep(0.01)
-
-
 async def test_requests_wait_for_each_other_and_are_written_soon(lines: LogLines, access_log: AccessLog) -> None:
     write(access_log, "/one", "/two")
     at_once = written(lines)
 
     assert at_once == []
-    await until_written(lines, ["/one", "/two"])
+    await until(lambda: written(lines) == ["/one", "/two"])
 
 
 async def test_another_line_is_written_at_once_and_in_its_place(lines: LogLines, access_log: AccessLog) -> None:
