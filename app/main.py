@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from app.api import compiled_routes, docs_pages, errors, link_pages, routes
+from app.api import compiled_routes, docs_pages, errors, health, link_pages, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
 from app.core.config import Settings, load_settings
@@ -17,7 +17,7 @@ from app.core.logs import configure_logging
 from app.core.product import NAME, SUMMARY, VERSION
 from app.db.provision import missing_database, provisioned_url
 from app.db.session import Database
-from app.wiring import make_process_context
+from app.wiring import make_process_context, make_readiness
 
 
 @asynccontextmanager
@@ -29,6 +29,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(url, settings)
         stack.push_async_callback(database.close)
         app.state.database = database
+        app.state.readiness = make_readiness(database)
         if settings.compiled_routes:
             compiled_routes.log_survey(app)
         yield
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.process_context = make_process_context(settings)
     errors.install(app)
     app.include_router(routes.router, max_body_size=settings.max_body_bytes)
+    app.include_router(health.router)
     app.include_router(link_pages.router)
     app.include_router(docs_pages.router)
     app.mount("/docs/files", docs_pages.FILES)

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings
 from app.core.mail import Mailer, make_mailer
 from app.core.security import Keyring, Passwords
-from app.db.session import Reader
+from app.db.revisions import is_behind
+from app.db.session import Database, Reader
 from app.repos.accounts import AccountRepos
 from app.repos.api_keys import ApiKeyReadRepo, ApiKeyRepo
 from app.repos.audit_events import AuditEventReadRepo, AuditEventRepo
@@ -19,6 +20,7 @@ from app.repos.identities import IdentityRepo
 from app.repos.one_time_tokens import OneTimeTokenReadRepo
 from app.repos.posts import PostReadRepo, PostRepo
 from app.repos.rate_windows import RateWindowRepo
+from app.repos.server_state import ServerStateRepo
 from app.repos.users import UserReadRepo, UserRepo
 from app.services.admins import AdminService
 from app.services.api_keys import ApiKeyReadService, ApiKeyService
@@ -30,6 +32,7 @@ from app.services.links import AfterResponse, LinkMailer, LinkRequestService, Li
 from app.services.passwords import PasswordService
 from app.services.posts import PostReadService, PostService
 from app.services.rate_limits import Counter, DatabaseCounter, RateLimits, StorageCounter
+from app.services.readiness import Readiness
 from app.services.reauthentication import Reauthentication
 from app.services.users import UserReadService, UserService
 
@@ -195,6 +198,10 @@ def make_identity_service(
         repo_transactions(transactions, ApiKeyRepo),
         unverified_may=settings.unverified_accounts_may,
     )
+
+
+def make_readiness(database: Database) -> Readiness:
+    return Readiness(ServerStateRepo(database.probe), is_behind)
 
 
 def make_admin_service(session: AsyncSession, settings: Settings) -> AdminService:

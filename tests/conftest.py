@@ -23,10 +23,14 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker
 
 from app.api.deps import get_db, get_reader, get_transactions
+from app.api.health import get_readiness
 from app.db.base import Base
 from app.db.commit import WriteSession
+from app.db.revisions import is_behind
 from app.db.session import Database, Reader, write_transaction
 from app.main import create_app
+from app.repos.server_state import ServerStateRepo
+from app.services.readiness import Readiness
 from tests.support.application import admit_admin, client_of, make_settings, running
 from tests.support.callers import Save
 from tests.support.database import store
@@ -129,6 +133,7 @@ def app(shared_app: FastAPI, connection: AsyncConnection, session_maker: async_s
     shared_app.dependency_overrides[get_db] = test_db
     shared_app.dependency_overrides[get_transactions] = lambda: lambda: write_transaction(session_maker)
     shared_app.dependency_overrides[get_reader] = lambda: Reader(connect)
+    shared_app.dependency_overrides[get_readiness] = lambda: Readiness(ServerStateRepo(Reader(connect)), is_behind)
     yield shared_app
     shared_app.dependency_overrides.clear()
 

@@ -20,6 +20,7 @@ from app.core.logs import describe_error
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
+PROBES = "/health/"
 LOGGED_PATH = 1000  # characters
 
 IS_CLOSING = "is_closing"
@@ -98,6 +99,8 @@ class RequestLayer:
         hosts = headers.getlist("host")
         if len(hosts) > 1 or (not hosts and scope["http_version"] == "1.1"):  # RFC 9112, 3.2
             return http_problem(400)
+        if scope["path"].startswith(PROBES):
+            return None  # a balancer asks by address
         if self._hosts and not _is_one_of(headers.get("host", ""), self._hosts):
             return http_problem(421)
         return None

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.errors import http_problem
 from app.api.middleware import IS_CLOSING, SECURITY_HEADERS
+from app.core import stopping
 from app.core.config import Settings
 from app.core.context import new_request_id, request_context
 
@@ -118,11 +119,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["state"][IS_CLOSING] = self.transport.is_closing
         super().on_headers_complete()  # raises for a URL that is none, and that is a fault of the head
         self._in_head, self._received = False, 0
+        if stopping.has_begun():
+            self.cycle.keep_alive = False  # the answer says so, and the client doesn't send another request here
 
     def on_message_complete(self) -> None:
         self._forget_timer()
         self._in_head = True
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        if self._in_head and self._received:
+            return  # the rest of the request is on its way; its answer closes the connection
+        super().shutdown()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

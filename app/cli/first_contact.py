@@ -10,8 +10,12 @@ from safestep.migrations import commands
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from app.core.config import Settings
+from app.core.errors import DomainError
 from app.db.errors import sqlstate
 from app.db.migrations import project
+from app.db.session import Database
+from app.repos.server_state import ServerStateRepo
 
 # What waiting doesn't mend: a wrong role, password or pg_hba.conf; a database that isn't there.
 REFUSED = ("28", "3D000")
@@ -30,6 +34,29 @@ def require_revision(url: URL) -> None:
         return
     if missing:
         raise CommandError(missing)
+
+
+def warn_of_too_few_connections(url: URL, settings: Settings, *, workers: int) -> None:
+    """Says so when the pools of all workers could ask for more connections than the server has."""
+    asked = workers * Database.most_connections(settings)
+    try:
+        there = asyncio.run(_connections(url, settings))
+    except DomainError:
+        return  # `revision_unknown` has said that it isn't there yet
+    if asked > there:
+        log.warning(
+            "too_few_connections",
+            hint=f"{workers} workers may ask for {asked} connections, and the server has {there} for ordinary roles: "
+            "lower DB_POOL_SIZE, DB_MAX_OVERFLOW or --workers, or raise max_connections",
+        )
+
+
+async def _connections(url: URL, settings: Settings) -> int:
+    database = Database(url, settings)
+    try:
+        return await ServerStateRepo(database.probe).connections()
+    finally:
+        await database.close()
 
 
 def _refusal(url: URL, error: DatabaseFailure | DBAPIError) -> str | None:

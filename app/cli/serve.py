@@ -11,10 +11,11 @@ from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
-from uvicorn.supervisors import ChangeReload, Multiprocess
+from uvicorn.supervisors import ChangeReload
 
 from app.api.protocol import BoundedProtocol, limits_of
-from app.cli.first_contact import require_revision
+from app.cli.draining import DrainingServer, Supervisor
+from app.cli.first_contact import require_revision, warn_of_too_few_connections
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
@@ -43,11 +44,12 @@ def serve(
     with _listen(host, port) as listener, ready_database_url(settings) as url:
         if settings.database_url:
             require_revision(url)
+        warn_of_too_few_connections(url, settings, workers=workers)
         base = _url_of(listener)
         if not (settings.is_production or "public_url" in settings.model_fields_set):
             os.environ["PUBLIC_URL"] = base  # for the links in mails
         _announce(settings, base)
-        _serve(_config(settings, workers=workers, reload=reload), listener)
+        _serve(_config(settings, workers=workers, reload=reload), listener, grace=settings.grace_before_stop)
         _ignore_signals()
 
 
@@ -72,8 +74,8 @@ def _config(settings: Settings, *, workers: int, reload: bool) -> uvicorn.Config
     )
 
 
-def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
-    server = uvicorn.Server(config)
+def _serve(config: uvicorn.Config, listener: socket.socket, *, grace: float) -> None:
+    server = DrainingServer(config, grace=grace)
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif config.workers > 1:
@@ -87,16 +89,9 @@ def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
             sys.exit(1)
 
 
-class _Supervisor(Multiprocess):
-    def keep_subprocess_alive(self) -> None:
-        for worker in self.processes:
-            worker.child_conn.close()  # with the worker's end open here too, a dead worker looks like a slow one
-        super().keep_subprocess_alive()
-
-
 def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
     hang_up = signal.getsignal(HANG_UP)
-    supervisor = _Supervisor(config, sockets=[listener])
+    supervisor = Supervisor(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers
     supervisor.run()
 

@@ -117,9 +117,12 @@ class Settings(BaseSettings):
     migration_concurrent_timeout: Annotated[float, Field(ge=0.01, le=7 * 86400)] = 3600.0
     migration_max_replication_lag_mb: int = Field(default=64, ge=1)
 
+    operator_token: Annotated[SecretStr, Field(min_length=SECRET_LENGTH)] | None = None
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] | None = None
     request_timeout: Seconds = 12.0
+    stop_grace: Annotated[float, Field(ge=0, le=3600)] | None = None
     http_head_bytes: int = Field(default=64 * 1024, ge=1024, le=1024**2)
     http_header_lines: int = Field(default=100, ge=10, le=1000)
     http_head_timeout: Seconds = 10.0
@@ -143,6 +146,11 @@ class Settings(BaseSettings):
             return ()
         known = (urlsplit(self.public_url).hostname,) if "public_url" in self.model_fields_set else ()
         return self.allowed_hosts or (tuple(filter(None, known)) if self.is_production else ())
+
+    @property
+    def grace_before_stop(self) -> float:
+        """Seconds in which a load balancer can see that the process is about to stop."""
+        return self.stop_grace if self.stop_grace is not None else (5.0 if self.is_production else 0.0)
 
     @property
     def unverified_accounts_may(self) -> Literal["write", "read", "nothing"]:

@@ -55,17 +55,28 @@ class Database:
             self.write_engine, expire_on_commit=False, sync_session_class=WriteSession
         )
         self.reader = Reader(self.read_engine.connect)
+        # Whether the database is there has to be known when every other connection is busy, too.
+        self.probe_engine = create_async_engine(
+            url, isolation_level="AUTOCOMMIT", **options | {"pool_size": 1, "max_overflow": 0}
+        )
+        self.probe = Reader(self.probe_engine.connect)
 
     @property
     def engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        """Those that requests use."""
         return self.read_engine, self.write_engine
+
+    @staticmethod
+    def most_connections(settings: Settings) -> int:
+        """How many connections one process may have open."""
+        return 2 * (settings.db_pool_size + settings.db_max_overflow) + 1
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncSession]:
         return write_transaction(self.session_maker)
 
     async def close(self) -> None:
         await self.reader.close()
-        for engine in self.engines:
+        for engine in (*self.engines, self.probe_engine):
             await engine.dispose()
 
 

@@ -16,6 +16,7 @@ from app.core.identity import Caller
 from app.db.base import Base
 from app.db.session import Database
 from app.main import create_app
+from app.wiring import make_readiness
 from tests.support.callers import ADMIN, ADMIN_CREDENTIAL, Save
 from tests.support.database import store
 
@@ -57,6 +58,7 @@ async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncI
     app = app or create_app(settings)
     admit_admin(app)
     app.state.database = Database(url, settings)
+    app.state.readiness = make_readiness(app.state.database)
     try:
         yield app
     finally:

@@ -54,12 +54,18 @@ def missing_migration(project: Project, url: URL) -> str | None:
     a revision that isn't known here belongs to newer code, which was rolled back.
     """
     revision = current_revision(project, url)
-    script = script_directory(project)
+    if needed := needed_revision(project, revision):
+        state = f"is at {revision}" if revision else "has no revision yet"
+        return f"the database {state}, this code needs {needed}: run `{project.command} upgrade`"
+    return None
+
+
+def needed_revision(project: Project, revision: str | None) -> str | None:
+    """The newest revision without which this code can't run, if a database at `revision` lacks one."""
     with suppress(ResolutionError):
-        for pending in script.iterate_revisions("head", revision or "base"):
+        for pending in script_directory(project).iterate_revisions("head", revision or "base"):
             if phase_of(pending) is Phase.EXPAND:
-                state = f"is at {revision}" if revision else "has no revision yet"
-                return f"the database {state}, this code needs {pending.revision}: run `{project.command} upgrade`"
+                return pending.revision
     return None
 
 
