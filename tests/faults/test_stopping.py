@@ -5,14 +5,20 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from sqlalchemy.engine import URL
+from uvicorn import Config
 
+from app.api.protocol import BoundedProtocol, limits_of
+from app.cli.draining import DrainingServer
 from tests.support import database
 from tests.support.accounts import USERS
+from tests.support.application import make_settings, offline
 from tests.support.process import POSTERN, ROOT, Service, ask, environment, started, until
 from tests.support.server import Clone
 
@@ -37,8 +43,25 @@ def answer_on(client: socket.socket) -> http.client.HTTPResponse:
     return response
 
 
+async def test_connections_that_wait_in_the_queue_are_answered() -> None:
+    http: Any = partial(BoundedProtocol, limits=limits_of(make_settings()))
+    config = Config(offline(), http=http, lifespan="off", log_config=None)
+    server = DrainingServer(config, grace=0)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        await server.startup([listener])
+        clients = [stack.enter_context(socket.create_connection(listener.getsockname(), 60)) for _ in range(50)]
+        for client in clients:
+            client.sendall(LIVE)
+
+        await server.shutdown([listener])  # nothing was awaited since they connected, so nobody has taken them
+
+        assert {answer_on(client).status for client in clients} == {200}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_connections_that_wait_in_the_queue_are_answered(tmp_path: Path, url: URL, workers: int) -> None:
+def test_no_connection_is_lost_to_a_service_that_stops(tmp_path: Path, url: URL, workers: int) -> None:
     with started((*POSTERN, "--workers", str(workers)), tmp_path, environment(url), cwd=ROOT) as service:
         port, processes = service.port, serving(service, workers)
         for process in processes:
