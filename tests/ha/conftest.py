@@ -1,0 +1,14 @@
+"""What stands beside the service in production: real programs of the distribution, on loopback."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.engine import URL
+
+from tests.support.server import Clone
+
+
+@pytest.fixture
+async def url(template: URL) -> AsyncIterator[URL]:
+    async with Clone(template) as url:
+        yield url
