@@ -17,7 +17,7 @@ BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/re
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
+.PHONY: help serve test test-ha check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ serve: $(READY) ## Serve the API on a PostgreSQL of its own (PORT=9001 picks ano
 
 test: $(READY) ## Run every test on a real PostgreSQL, with the coverage gate
 	$(BIN)/pytest -n auto --dist worksteal --cov $(ARGS)
+
+test-ha: $(READY) ## Stop and restart under load, behind HAProxy (of the distribution; without it, its tests are skipped)
+	$(BIN)/pytest -n auto --no-cov -m ha -rP $(ARGS) tests/ha
 
 check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/ruff check

@@ -23,6 +23,8 @@ from tests.support.process import POSTERN, ROOT, Service, environment, started, 
 STOPS = int(os.environ.get("STOPS", "3"))
 RATE = 200
 
+pytestmark = pytest.mark.ha
+
 
 def stored(url: URL) -> set[str]:
     return {address for (address,) in database.ask(url, "SELECT email FROM users")}
