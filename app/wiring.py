@@ -17,6 +17,7 @@ from app.repos.audit_events import AuditEventReadRepo, AuditEventRepo
 from app.repos.auth_sessions import AuthSessionReadRepo, AuthSessionRepo
 from app.repos.authors import AuthorReadRepo
 from app.repos.identities import IdentityRepo
+from app.repos.imported_posts import ImportedPostRepo
 from app.repos.one_time_tokens import OneTimeTokenReadRepo
 from app.repos.posts import PostReadRepo, PostRepo
 from app.repos.rate_windows import RateWindowRepo
@@ -133,7 +134,7 @@ class Writes:
 
     @property
     def posts(self) -> PostService:
-        return PostService(PostRepo(self._session), UserRepo(self._session))
+        return PostService(PostRepo(self._session))
 
     @property
     def sign_in(self) -> SignInService:
@@ -209,7 +210,7 @@ def make_admin_service(session: AsyncSession, settings: Settings) -> AdminServic
 
 
 def make_import_service(transactions: Transactions, *, dry_run: bool) -> ImportService:
-    repos = repo_transactions(transactions, lambda session: (PostRepo(session), UserRepo(session)))
+    repos = repo_transactions(transactions, lambda session: (ImportedPostRepo(session), UserRepo(session)))
     return ImportService(repos, dry_run=dry_run)
 
 

@@ -50,7 +50,7 @@ async def known_outcome(session_maker: async_sessionmaker[AsyncSession]) -> Asyn
         nonlocal transaction
         await session.flush()
         if session.info.get(CONNECTED):
-            transaction = await session.scalar(TRANSACTION)
+            transaction = await (await session.connection()).scalar(TRANSACTION)
 
     try:
         yield watch

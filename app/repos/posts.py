@@ -1,17 +1,32 @@
 """Queries of posts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import JSON, Select, bindparam, func, select, tuple_
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    CursorResult,
+    Executable,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from app.core.errors import AuthorUnknown, SlugTaken
-from app.db.base import set_columns
 from app.db.errors import conflicts
 from app.db.models.co_authorship import CoAuthorship
 from app.db.models.post import Post
@@ -28,37 +43,41 @@ CONFLICTS = {
 }
 
 _CO_AUTHOR = aliased(User)
-# One JSON value a row: co-authors are rare, and a join would repeat the post for each of them.
-_CO_AUTHORS = (
-    select(
-        func.coalesce(
-            func.json_agg(
-                aggregate_order_by(
-                    func.json_build_object("id", _CO_AUTHOR.id, "name", _CO_AUTHOR.name),
-                    CoAuthorship.position,
-                )
-            ),
-            func.json_build_array(),
-            type_=JSON,
+
+
+def _summary(post: Any) -> Select[Any]:
+    """Everything of a post but its body; `post` has its columns: the model, or a statement that writes one."""
+    # One JSON value a row: co-authors are rare, and a join would repeat the post for each of them.
+    co_author = func.json_build_object("id", _CO_AUTHOR.id, "name", _CO_AUTHOR.name)
+    co_authors = (
+        select(
+            func.coalesce(
+                func.json_agg(aggregate_order_by(co_author, CoAuthorship.position)),
+                func.json_build_array(),
+                type_=JSON,
+            )
         )
+        .join_from(CoAuthorship, _CO_AUTHOR, CoAuthorship.user_id == _CO_AUTHOR.id)
+        .where(CoAuthorship.post_id == post.id)
+        .correlate_except(CoAuthorship, _CO_AUTHOR)
+        .scalar_subquery()
     )
-    .join_from(CoAuthorship, _CO_AUTHOR, CoAuthorship.user_id == _CO_AUTHOR.id)
-    .where(CoAuthorship.post_id == Post.id)
-    .correlate(Post)
-    .scalar_subquery()
-)
-_SUMMARY = select(
-    Post.id,
-    Post.title,
-    Post.slug,
-    Post.author_id,
-    func.json_build_object("id", User.id, "name", User.name, type_=JSON).label("author"),
-    _CO_AUTHORS.label("co_authors"),
-    Post.published_at,
-    Post.created_at,
-    Post.updated_at,
-).join(User, Post.author_id == User.id)
-_ONE = KeyedQuery(_SUMMARY.add_columns(Post.body), Post.id, largest_batch=20)
+    return select(
+        post.id,
+        post.title,
+        post.slug,
+        post.author_id,
+        func.json_build_object("id", User.id, "name", User.name, type_=JSON).label("author"),
+        co_authors.label("co_authors"),
+        post.published_at,
+        post.created_at,
+        post.updated_at,
+    ).join(User, post.author_id == User.id)
+
+
+_SUMMARY = _summary(Post)
+_WHOLE = _SUMMARY.add_columns(Post.body)
+_ONE = KeyedQuery(_WHOLE, Post.id, largest_batch=20)
 
 
 def _page(*, drafts: bool, of_author: bool) -> Select[Any]:
@@ -79,6 +98,37 @@ _PAGES = {
     for of_author in (False, True)
 }
 
+_TABLE: Any = Post.__table__
+_OF_ID = _TABLE.c.id == bindparam("post_id", type_=Post.id.type)
+
+
+def _parameters(names: Iterable[str]) -> dict[str, BindParameter[Any]]:
+    return {name: bindparam(name, type_=_TABLE.c[name].type) for name in names}
+
+
+def _written(statement: ReturningInsert[Any] | ReturningUpdate[Any]) -> Select[Any]:
+    """Writes a post and reads it as it is then, in one statement."""
+    written = statement.cte("written")
+    return _summary(written.c).add_columns(written.c.body)
+
+
+_CREATE = _written(
+    insert(_TABLE)
+    .values(_parameters(("author_id", "title", "slug", "body", "published_at")))
+    .returning(*_TABLE.columns)
+)
+_LOCK = select(Post.author_id, Post.published_at).where(_OF_ID).with_for_update()
+_CURRENT = _WHOLE.where(_OF_ID)
+_DELETE = delete(_TABLE).where(_OF_ID)
+
+
+@cache
+def _update(*names: str) -> Select[Any]:
+    """Writes these columns, unless they have the values already: then it has no row."""
+    values = _parameters(names)
+    is_new = or_(*(_TABLE.c[name].is_distinct_from(value) for name, value in values.items()))
+    return _written(update(_TABLE).where(_OF_ID, is_new).values(values).returning(*_TABLE.columns))
+
 
 class PostRow(Protocol):
     """The columns that decide who may see a post and where it stands; the others go to the response as they are."""
@@ -87,6 +137,13 @@ class PostRow(Protocol):
     author_id: UUID
     published_at: datetime | None
     created_at: datetime
+
+
+class PostState(Protocol):
+    """What decides who may change a post, and how."""
+
+    author_id: UUID
+    published_at: datetime | None
 
 
 class PostReadRepo:
@@ -105,59 +162,30 @@ class PostReadRepo:
 
 
 class PostRepo:
+    """Posts are written by single statements that answer with the post: they are what writers wait for most."""
+
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def get_for_update(self, post_id: UUID) -> Post | None:
-        """The post with its authors, locked against other writers until the transaction ends."""
-        statement = self._with_authors().where(Post.id == post_id).with_for_update(of=Post)
-        return (await self._session.scalars(statement)).one_or_none()
+    async def get_for_update(self, post_id: UUID) -> PostState | None:
+        """The post's state, which stays until the transaction ends: other writers wait."""
+        return (await self._execute(_LOCK, post_id=post_id)).one_or_none()
 
-    async def find_by_slugs(self, slugs: Iterable[str], *, authors: Iterable[UUID]) -> Sequence[Post]:
-        """The posts with these slugs and their authors, locked; of drafts those of `authors` and of people without an
-        account: other accounts' drafts are nobody else's business.
-        """
-        known = Post.published_at.is_not(None) | Post.author_id.in_(authors) | Post.author.has(User.email.is_(None))
-        statement = self._with_authors().where(Post.slug.in_(slugs), known).with_for_update(of=Post)
-        return (await self._session.scalars(statement)).all()
+    async def create(self, **values: Any) -> PostRow:
+        """A new post; raises SlugTaken or AuthorUnknown."""
+        return (await self._execute(_CREATE, **values)).one()
 
-    async def create(self, *, author: User, co_authors: Sequence[User] = (), **values: Any) -> Post:
-        """A new post; raises SlugTaken or AuthorUnknown, and TypeError for a value that no column takes."""
-        post = Post(author=author, author_id=author.id, co_authorships=[], **values)
-        self.set_co_authors(post, co_authors)
-        return await self._save(post)
+    async def update(self, post_id: UUID, values: Mapping[str, Any]) -> PostRow:
+        """Writes these columns, and returns the post; raises SlugTaken, and KeyError for a column that isn't there."""
+        written = None
+        if values:
+            written = (await self._execute(_update(*values), post_id=post_id, **values)).one_or_none()
+        return written or (await self._execute(_CURRENT, post_id=post_id)).one()
 
-    async def update(self, post: Post, values: dict[str, Any]) -> Post:
-        """Writes these columns; raises SlugTaken or AuthorUnknown, and AttributeError for a column that isn't there."""
-        set_columns(post, values)
-        return await self._save(post)
+    async def delete(self, post_id: UUID) -> None:
+        await self._execute(_DELETE, post_id=post_id)
 
-    def set_co_authors(self, post: Post, users: Sequence[User]) -> bool:
-        """Puts these users behind the author in the byline, in this order; whether that changes it.
-
-        It is written with the next `update`.
-        """
-        if post.co_authors == list(users):
-            return False
-        known = {co_authorship.user: co_authorship for co_authorship in post.co_authorships}
-        post.co_authorships = [known.get(user) or CoAuthorship(user=user) for user in users]
-        for position, co_authorship in enumerate(post.co_authorships, start=1):
-            co_authorship.position = position
-        return True
-
-    async def delete(self, post: Post) -> None:
-        await self._session.delete(post)
-        await self._session.flush()
-
-    async def _save(self, post: Post) -> Post:
+    async def _execute(self, statement: Executable, **parameters: Any) -> CursorResult[Any]:
+        connection = await self._session.connection()
         with conflicts(CONFLICTS):
-            self._session.add(post)
-            await self._session.flush()
-        return post
-
-    @staticmethod
-    def _with_authors() -> Select[Post]:
-        return select(Post).options(
-            joinedload(Post.author, innerjoin=True),
-            selectinload(Post.co_authorships).joinedload(CoAuthorship.user, innerjoin=True),
-        )
+            return await connection.execute(statement, parameters)

@@ -12,12 +12,12 @@ from app.core.errors import DomainError
 from app.db.models.post import Post
 from app.db.models.user import User
 from app.importing.sources import Source
-from app.repos.posts import PostRepo
+from app.repos.imported_posts import ImportedPostRepo
 from app.repos.users import UserRepo
 from app.schemas.imports import ImportedAuthor, ImportedPost
 
 type Action = Literal["created", "updated", "unchanged", "skipped"]
-type Transaction = Callable[[], AbstractAsyncContextManager[tuple[PostRepo, UserRepo]]]
+type Transaction = Callable[[], AbstractAsyncContextManager[tuple[ImportedPostRepo, UserRepo]]]
 
 
 @dataclass
@@ -135,7 +135,7 @@ class _Known:
         return self._own.get((slug, author.id)) or self._shared.get(slug)
 
 
-async def _upsert(posts: PostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:
+async def _upsert(posts: ImportedPostRepo, new: ImportedPost, known: Post | None, byline: Sequence[User]) -> Action:
     values = _values(new, known)
     author, *co_authors = byline
     if known is None:

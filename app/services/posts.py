@@ -3,11 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.core.errors import AuthorUnknown, Forbidden, NotAuthenticated, PostNotFound
+from app.core.errors import Forbidden, NotAuthenticated, PostNotFound
 from app.core.identity import Caller, Scope
-from app.db.models.post import Post
-from app.repos.posts import PostReadRepo, PostRepo
-from app.repos.users import UserRepo
+from app.repos.posts import PostReadRepo, PostRepo, PostRow, PostState
 from app.schemas.base import Written
 from app.schemas.pages import Page
 from app.schemas.posts import PostCreate, PostQuery, PostRead, PostSummary, PostUpdate
@@ -35,20 +33,16 @@ class PostReadService:
 class PostService:
     """Authors change their own posts, administrators any."""
 
-    def __init__(self, posts: PostRepo, users: UserRepo) -> None:
+    def __init__(self, posts: PostRepo) -> None:
         self._posts = posts
-        self._users = users
 
     async def create_post(self, new: PostCreate, caller: Caller) -> PostRead | Written:
         values = new.model_dump(exclude={"author_id", "draft"})
         author_id = new.author_id or caller.user_id
         if not _may_change(author_id, caller):
             raise Forbidden
-        author = await self._users.get(author_id)
-        if author is None:
-            raise AuthorUnknown
         published_at = None if new.draft else datetime.now(UTC)
-        return _as_told_to(caller, await self._posts.create(author=author, published_at=published_at, **values))
+        return _as_told_to(caller, await self._posts.create(author_id=author_id, published_at=published_at, **values))
 
     async def update_post(self, post_id: UUID, change: PostUpdate, caller: Caller) -> PostRead | Written:
         post = await self._for_update(post_id, caller)
@@ -56,12 +50,13 @@ class PostService:
         draft = values.pop("draft", post.published_at is None)
         if draft != (post.published_at is None):
             values["published_at"] = None if draft else datetime.now(UTC)
-        return _as_told_to(caller, await self._posts.update(post, values))
+        return _as_told_to(caller, await self._posts.update(post_id, values))
 
     async def delete_post(self, post_id: UUID, caller: Caller) -> None:
-        await self._posts.delete(await self._for_update(post_id, caller))
+        await self._for_update(post_id, caller)
+        await self._posts.delete(post_id)
 
-    async def _for_update(self, post_id: UUID, caller: Caller) -> Post:
+    async def _for_update(self, post_id: UUID, caller: Caller) -> PostState:
         """The post to change, locked. Raises PostNotFound, also for a draft that the caller may not see."""
         post = await self._posts.get_for_update(post_id)
         if post is None:
@@ -75,7 +70,7 @@ def _may_change(author_id: UUID, caller: Caller | None) -> bool:
     return caller is not None and (caller.is_admin or caller.owns(author_id))
 
 
-def _as_told_to(caller: Caller, post: Post) -> PostRead | Written:
+def _as_told_to(caller: Caller, post: PostRow) -> PostRead | Written:
     """The answer to a write: what a key may not read, it doesn't get back."""
     return (PostRead if caller.has(Scope.POSTS_READ) else Written).model_validate(post)
 
