@@ -14,8 +14,8 @@ import uvicorn
 from uvicorn.supervisors import ChangeReload
 
 from app.api.protocol import BoundedProtocol, limits_of
-from app.cli.draining import DrainingServer, Supervisor
 from app.cli.first_contact import require_revision, warn_of_too_few_connections
+from app.cli.server import Server, Supervisor
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
 from app.core.product import COMMAND, NAME
@@ -75,7 +75,7 @@ def _config(settings: Settings, *, workers: int, reload: bool) -> uvicorn.Config
 
 
 def _serve(config: uvicorn.Config, listener: socket.socket, *, grace: float) -> None:
-    server = DrainingServer(config, grace=grace)
+    server = Server(config, grace=grace)
     if config.should_reload:
         ChangeReload(config, target=server.run, sockets=[listener]).run()
     elif config.workers > 1:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from uvicorn import Config
 
 from app.api.protocol import BoundedProtocol, limits_of
-from app.cli.draining import DrainingServer
+from app.cli.server import Server
 from tests.support import database
 from tests.support.accounts import USERS
 from tests.support.application import make_settings, offline
@@ -46,7 +46,7 @@ def answer_on(client: socket.socket) -> http.client.HTTPResponse:
 async def test_connections_that_wait_in_the_queue_are_answered() -> None:
     http: Any = partial(BoundedProtocol, limits=limits_of(make_settings()))
     config = Config(offline(), http=http, lifespan="off", log_config=None)
-    server = DrainingServer(config, grace=0)
+    server = Server(config, grace=0)
     config.load()
     server.lifespan = config.lifespan_class(config)
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
