@@ -6,7 +6,7 @@ from http import HTTPStatus
 from time import perf_counter
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,17 +50,19 @@ class RequestLayer:
         self._settings = settings
         self._log = AccessLog(settings)
         self._hosts = tuple(host.lower() for host in settings.hosts)
-        self._headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
+        headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
+        self._headers = tuple((name.lower().encode(), value.encode()) for name, value in headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
-        request_id = asked if _WELL_FORMED_ID.fullmatch(asked) else new_request_id()
+        asked = headers.get("x-request-id")
+        request_id = asked if asked and _WELL_FORMED_ID.fullmatch(asked) else new_request_id()
         deadline = Deadline(self._settings.request_timeout)
-        exchange = _Exchange(scope, receive, send, (*self._headers, ("X-Request-ID", request_id)), deadline)
+        added = (*self._headers, (b"x-request-id", request_id.encode()))
+        exchange = _Exchange(scope, receive, send, added, deadline)
         work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
         with request_context(request_id, work=work):
             try:
@@ -110,7 +112,7 @@ class _Exchange:
     """One request and its response, as the log line describes them."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, headers: tuple[tuple[str, str], ...], deadline: Deadline
+        self, scope: Scope, receive: Receive, send: Send, headers: tuple[tuple[bytes, bytes], ...], deadline: Deadline
     ) -> None:
         self.scope = scope
         self.deadline = deadline
@@ -148,9 +150,10 @@ class _Exchange:
                 return
             self.status = message["status"]
             self.deadline.stop()  # streams may take longer, and so may what runs after the response
-            headers = MutableHeaders(scope=message)
-            for name, value in self._headers:
-                headers.setdefault(name, value)
+            headers = [*message.get("headers", ())]
+            own = {name for name, _ in headers}
+            headers += (header for header in self._headers if header[0] not in own)
+            message = dict(message, headers=headers)
         elif self.is_head:
             message = dict(message, body=b"")
         await self._send(message)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import IO, Any
 
 LONGEST_WAIT = 0.1  # seconds
@@ -12,10 +12,16 @@ LARGEST_BATCH = 200  # lines
 
 
 class EncodedRecord(logging.LogRecord):
-    """A record of level INFO that may wait for others. Its message is the whole line, encoded and masked already."""
+    """A record of level INFO that may wait for others. Its message is the whole line, encoded and masked already.
+
+    It doesn't say where it was made, nor in which thread: to find that out would cost more than to write the line.
+    """
 
     def __init__(self, logger: str, line: str) -> None:
-        super().__init__(logger, logging.INFO, "", 0, line, None, None)
+        self.__dict__.update(_BLANK, name=logger, msg=line, created=time())
+
+
+_BLANK = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"}).__dict__
 
 
 class BatchingHandler(logging.StreamHandler[IO[str]]):

@@ -1,7 +1,6 @@
 """The current request's (or command's) id, actor and work, in context variables."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
@@ -35,8 +34,10 @@ class Work:
         return not self.has_begun and self.is_client_gone()
 
 
+ANONYMOUS = Actor()
+
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
-_actor: ContextVar[Actor] = ContextVar("actor", default=Actor())  # noqa: B039 - it is frozen
+_actor: ContextVar[Actor] = ContextVar("actor", default=ANONYMOUS)
 _work: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
@@ -62,14 +63,18 @@ def act_as(who: Actor) -> None:
     _actor.set(who)
 
 
-@contextmanager
-def request_context(request_id: str, who: Actor | None = None, work: Work | None = None) -> Iterator[None]:
+class request_context:  # noqa: N801 - it is used like a function, and a generator would cost each request more
     """Binds the id, and until somebody is recognised, the anonymous actor."""
-    id_token, actor_token = _request_id.set(request_id), _actor.set(who or Actor())
-    work_token = _work.set(work)
-    try:
-        yield
-    finally:
-        _work.reset(work_token)
-        _actor.reset(actor_token)
-        _request_id.reset(id_token)
+
+    def __init__(self, request_id: str, who: Actor = ANONYMOUS, work: Work | None = None) -> None:
+        self._bound = request_id, who, work
+
+    def __enter__(self) -> None:
+        request_id, who, work = self._bound
+        self._tokens = _request_id.set(request_id), _actor.set(who), _work.set(work)
+
+    def __exit__(self, *_: object) -> None:
+        request_id, who, work = self._tokens
+        _work.reset(work)
+        _actor.reset(who)
+        _request_id.reset(request_id)
