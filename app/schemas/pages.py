@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Any, Protocol, Self
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -88,4 +88,11 @@ class Page[Item: Entity](Output):
 
         `at` returns the time by which the list is ordered.
         """
-        return cls.model_validate({"items": rows[:limit], "next_cursor": next_cursor_of(rows, limit, at=at)})
+        items = [_by_name(row) for row in rows[:limit]]
+        return cls.model_validate({"items": items, "next_cursor": next_cursor_of(rows, limit, at=at)})
+
+
+def _by_name(row: Any) -> Any:
+    """A row of a query as a dict: to ask it for one attribute after the other takes validation three times as long."""
+    fields = getattr(row, "_fields", None)  # as named tuples have it
+    return dict(zip(fields, row, strict=True)) if fields else row
