@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from app.api import compiled_routes, docs_pages, errors, health, link_pages, routes
+from app.api import compiled_routes, docs_pages, errors, health, link_pages, metrics, routes
 from app.api.middleware import RequestLayer
 from app.api.openapi import DocumentedAPI
 from app.core.config import Settings, load_settings
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.include_router(routes.router, max_body_size=settings.max_body_bytes)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.include_router(link_pages.router)
     app.include_router(docs_pages.router)
     app.mount("/docs/files", docs_pages.FILES)

@@ -17,6 +17,9 @@ async def get_readiness(request: Request) -> Readiness:
     return readiness
 
 
+ProcessReadiness = Annotated[Readiness, Depends(get_readiness)]
+
+
 @router.get(
     "/live", response_model=Liveness, status_code=200, summary="Whether the process answers", responses=problems()
 )
@@ -32,9 +35,7 @@ async def live() -> Liveness:
     summary="Whether it should get requests: 200, or 503 with the reasons for operators",
     responses=problems(),
 )
-async def ready(
-    response: Response, operator: Operator, readiness: Annotated[Readiness, Depends(get_readiness)]
-) -> ReadinessRead:
+async def ready(response: Response, operator: Operator, readiness: ProcessReadiness) -> ReadinessRead:
     reasons = await readiness.reasons()
     if reasons:
         response.status_code = 503

@@ -17,10 +17,11 @@ from app.core.config import LARGEST_BODY, Settings
 from app.core.context import Work, new_request_id, request_context
 from app.core.errors import RequestTimedOut
 from app.core.logs import describe_error
+from app.core.metrics import ACTIVE_REQUESTS, count_request
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
-PROBES = "/health/"
+PROBES = ("/health/", "/metrics")
 LOGGED_PATH = 1000  # characters
 
 IS_CLOSING = "is_closing"
@@ -64,17 +65,25 @@ class RequestLayer:
         added = (*self._headers, (b"x-request-id", request_id.encode()))
         exchange = _Exchange(scope, receive, send, added, deadline)
         work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
+        ACTIVE_REQUESTS.inc()
         with request_context(request_id, work=work):
             try:
                 await self._guarded(exchange, headers)
             finally:
-                self._log.write(
-                    method=scope["method"],
-                    path=exchange.path,
-                    status=exchange.status or _CLIENT_CLOSED,
-                    duration_ms=exchange.duration_ms,
-                    request_id=request_id,
-                )
+                ACTIVE_REQUESTS.dec()
+                self._account(exchange, request_id)
+
+    def _account(self, exchange: "_Exchange", request_id: str) -> None:
+        status = exchange.status or _CLIENT_CLOSED
+        method = exchange.scope["method"]
+        count_request(method=method, route=exchange.route, status=status, seconds=exchange.duration)
+        self._log.write(
+            method=method,
+            path=exchange.path,
+            status=status,
+            duration_ms=round(exchange.duration * 1000, 2),
+            request_id=request_id,
+        )
 
     async def _guarded(self, exchange: "_Exchange", headers: Headers) -> None:
         method = "GET" if exchange.is_head else exchange.scope["method"]
@@ -90,6 +99,8 @@ class RequestLayer:
             log.error("request_failed", url=exchange.path, **describe_error(error))
             if exchange.status is None:
                 await internal_error()(scope, exchange.receive, exchange.send)
+        finally:
+            exchange.route = route_of(scope)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The response to a request that is refused before routing; None when it may pass."""
@@ -119,6 +130,7 @@ class _Exchange:
         self.is_head = scope["method"] == "HEAD"
         self.path: str = scope["path"][:LOGGED_PATH]
         self.status: int | None = None
+        self.route = ""
         self._receive = receive
         self._send = send
         self._headers = headers
@@ -160,8 +172,16 @@ class _Exchange:
         self._ended = perf_counter()  # background tasks after the last byte aren't part of the duration
 
     @property
-    def duration_ms(self) -> float:
-        return round((self._ended - self._started) * 1000, 2)
+    def duration(self) -> float:
+        """Seconds."""
+        return self._ended - self._started
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the path that answered, such as `/api/v1/posts/{post_id}`; empty when there was none."""
+    route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    path: str = getattr(route, "path", "")
+    return path
 
 
 def _without_trailing_slash(path: str) -> str:

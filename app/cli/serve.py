@@ -6,6 +6,7 @@ import socket
 import sys
 from functools import partial
 from multiprocessing import parent_process
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -18,6 +19,7 @@ from app.cli.first_contact import require_revision, warn_of_too_few_connections
 from app.cli.server import Server, Supervisor
 from app.core.config import Settings, load_settings
 from app.core.logs import configure_logging
+from app.core.metrics import SHARED_FOLDER
 from app.core.product import COMMAND, NAME
 from app.db.provision import ready_database_url
 
@@ -90,6 +92,12 @@ def _serve(config: uvicorn.Config, listener: socket.socket, *, grace: float) -> 
 
 
 def _run_workers(config: uvicorn.Config, listener: socket.socket) -> None:
+    with TemporaryDirectory() as folder:
+        os.environ.setdefault(SHARED_FOLDER, folder)
+        _supervise(config, listener)
+
+
+def _supervise(config: uvicorn.Config, listener: socket.socket) -> None:
     hang_up = signal.getsignal(HANG_UP)
     supervisor = Supervisor(config, sockets=[listener])
     signal.signal(HANG_UP, hang_up)  # with uvicorn's handler it would start new workers

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 from uvicorn import Config
 from uvicorn.supervisors import multiprocess
 
@@ -95,7 +96,11 @@ class Supervisor(multiprocess.Multiprocess):
     def keep_subprocess_alive(self) -> None:
         for worker in self.processes:
             worker.child_conn.close()  # with the worker's end open here too, a dead worker looks like a slow one
+        before = {worker.pid for worker in self.processes}
         super().keep_subprocess_alive()
+        for gone in before - {worker.pid for worker in self.processes}:
+            # Its requests aren't under way any more.
+            mark_process_dead(gone)  # type: ignore[no-untyped-call]
 
     def terminate_all(self) -> None:
         for each in self.sockets:

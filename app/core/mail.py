@@ -10,6 +10,7 @@ import structlog
 
 from app.core.config import Settings
 from app.core.logs import describe_error
+from app.core.metrics import MAILS
 
 log = structlog.get_logger("app.mail")
 
@@ -37,6 +38,7 @@ class NoMailer:
     """Production without an SMTP server: logs that a mail was due, without its text."""
 
     async def send(self, mail: Mail) -> None:
+        MAILS.labels("failed").inc()
         log.error("mail_not_sent", reason="SMTP_URL is not set", subject=mail.subject)
 
 
@@ -67,7 +69,10 @@ class SmtpMailer:
             )
         # ValueError: an address that can't be a header.
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            MAILS.labels("failed").inc()
             log.error("mail_not_sent", subject=mail.subject, **describe_error(error))
+        else:
+            MAILS.labels("sent").inc()
 
 
 def make_mailer(settings: Settings) -> Mailer:

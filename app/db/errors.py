@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.core.errors import DatabaseTimeout, DatabaseUnavailable, DomainError, StateConflict, WriteConflict
+from app.core.metrics import DATABASE_ERRORS
 
 CHANGED_RESULT = "cached plan must not change result type"
 
@@ -27,6 +28,7 @@ def translated_errors() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeoutError, TimeoutError) as error:
         if meaning := _meaning(error):
+            DATABASE_ERRORS.labels(meaning.code).inc()
             raise meaning from error
         raise
 

@@ -1,6 +1,6 @@
 """SQLAlchemy's connection pool, with one fault mended, and with regard to the requests that wait for it."""
 
-from time import time
+from time import perf_counter, time
 from typing import Any
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -11,6 +11,7 @@ from sqlalchemy.util import await_only
 
 from app.core.context import Work, work
 from app.core.errors import ClientGone
+from app.core.metrics import CONNECTION_WAIT, CONNECTIONS_AWAITED, CONNECTIONS_USED
 from app.db.turns import NO_SUBJECT, Turns
 
 
@@ -23,6 +24,14 @@ class NotifyingQueuePool(AsyncAdaptedQueuePool):
     them.
     """
 
+    name = "read"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._used = CONNECTIONS_USED.labels(self.name)
+        self._awaited = CONNECTIONS_AWAITED.labels(self.name)
+        self._wait = CONNECTION_WAIT.labels(self.name)
+
     def drop_connections(self) -> None:
         """Replaces those that are open, each when it is asked for next."""
         self._invalidate_time = time()
@@ -31,11 +40,26 @@ class NotifyingQueuePool(AsyncAdaptedQueuePool):
         return _ConnectionRecord(self, connect=False)
 
     def _do_get(self) -> ConnectionPoolEntry:
+        began = perf_counter()
+        self._awaited.inc()
+        try:
+            record = self._take()
+        finally:
+            self._awaited.dec()
+            self._wait.observe(perf_counter() - began)
+        self._used.inc()
+        return record
+
+    def _take(self) -> ConnectionPoolEntry:
         record = super()._do_get()
         if work().is_abandoned():
             super()._do_return_conn(record)
             raise ClientGone
         return record
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        self._used.dec()
+        super()._do_return_conn(record)
 
 
 def begin_at_checkout(engine: AsyncEngine) -> None:
@@ -56,12 +80,14 @@ def _begin(connection: Any) -> bool:
 class WritePool(NotifyingQueuePool):
     """Lets those who wait take turns by what their requests are about: who waits for a lock holds a connection."""
 
+    name = "write"
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._turns = Turns(self.size() + self._max_overflow)
         self._holders: dict[ConnectionPoolEntry, tuple[str, Work]] = {}
 
-    def _do_get(self) -> ConnectionPoolEntry:
+    def _take(self) -> ConnectionPoolEntry:
         mine = work()
         # Who has a connection would keep it while it waits for another.
         subject = NO_SUBJECT if mine.connections else mine.subject
@@ -70,7 +96,7 @@ class WritePool(NotifyingQueuePool):
         except TimeoutError as error:
             raise PoolTimeoutError("no connection for writes was free in time") from error
         try:
-            record = super()._do_get()
+            record = super()._take()
         except BaseException:
             self._turns.give(subject)
             raise

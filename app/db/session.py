@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import (
 
 from app.core.config import Settings
 from app.core.errors import DatabaseUnavailable, DomainError
+from app.core.metrics import DATABASE_ERRORS
 from app.core.product import COMMAND
 from app.db.audit import hand_over_actor
 from app.db.commit import WriteSession, known_outcome
@@ -200,4 +201,5 @@ async def _connect_asyncpg(*args: Any, **options: Any) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(*args, **options)
     except OSError as error:  # TimeoutError is one
+        DATABASE_ERRORS.labels(DatabaseUnavailable.code).inc()
         raise DatabaseUnavailable from error

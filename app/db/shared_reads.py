@@ -14,6 +14,8 @@ from sqlalchemy import ARRAY, Executable, Select, any_, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core.metrics import SHARED_READS
+
 PATIENCE = 0.01  # seconds that reads wait for the query before theirs
 MOST_QUERIES = 4  # of one kind at a time, when they are slow
 
@@ -121,6 +123,7 @@ class _Kind[Key]:
             self._when_idle()
 
     def _start(self, batch: Batch[Key]) -> asyncio.Task[Mapping[Key, Any]]:
+        SHARED_READS.observe(sum(map(len, batch.values())))
         # A context of its own: it belongs to none of the requests that wait for it.
         task = asyncio.get_running_loop().create_task(self._run(batch), context=Context())
         self.running[task] = batch

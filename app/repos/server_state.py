@@ -4,6 +4,7 @@ from typing import Protocol
 
 from sqlalchemy import Boolean, Integer, Text, cast, column, func, or_, select, table
 
+from app.db.models.audit_event import AuditEvent
 from app.db.session import Reader
 
 _REVISIONS = table("alembic_version", column("version_num", Text))
@@ -22,6 +23,7 @@ _CONNECTIONS = select(
         - sum(cast(func.coalesce(func.current_setting(name, True), "0"), Integer) for name in _RESERVED)
     ).label("connections")
 )
+_AUDIT_ROWS = select(func.pg_stat_get_tuples_inserted(func.to_regclass(AuditEvent.__tablename__)).label("rows"))
 
 
 class ServerState(Protocol):
@@ -43,6 +45,12 @@ class ServerStateRepo:
         """None for a database that was never migrated."""
         row = await self._reader.first(_REVISION)
         return row and row.version_num
+
+    async def audit_rows(self) -> int | None:
+        """How many were inserted, as far as the server's statistics go back; None without the table."""
+        (row,) = await self._reader.all(_AUDIT_ROWS)
+        rows: int | None = row.rows
+        return rows
 
     async def connections(self) -> int:
         """How many connections the server takes from ordinary roles, all applications together."""

@@ -7,6 +7,7 @@ from app.core.config import Settings
 from app.core.context import Actor, act_as
 from app.core.errors import EmailUnverified, RefreshRefused, SessionNotFound, SignInRefused
 from app.core.identity import Caller, ClientInfo
+from app.core.metrics import SIGN_INS
 from app.core.security import Keyring, Passwords, digest, new_secret
 from app.db.models.auth_session import AuthSession
 from app.db.models.refresh_token import RefreshToken
@@ -70,10 +71,12 @@ class SignInService:
         elif rehashed:
             await self._users.update(user, {"password_hash": rehashed})
         await self._limits.remember(address=client.address, account=email)
+        SIGN_INS.labels("accepted").inc()
         return await self._open(user, client)
 
     async def _refusal(self, user_id: UUID | None) -> SignInRefused:
         """Records the refusal; returns the one error that stands for every reason."""
+        SIGN_INS.labels("refused").inc()
         await self._audit.record("user.sign_in_refused", entity="user", entity_id=user_id)
         return SignInRefused()
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.core.errors import Forbidden, NotAuthenticated, PostNotFound
 from app.core.identity import Caller, Scope
+from app.core.metrics import POSTS
 from app.repos.posts import PostReadRepo, PostRepo, PostRow, PostState
 from app.schemas.base import Written
 from app.schemas.pages import Page
@@ -42,7 +43,9 @@ class PostService:
         if not _may_change(author_id, caller):
             raise Forbidden
         published_at = None if new.draft else datetime.now(UTC)
-        return _as_told_to(caller, await self._posts.create(author_id=author_id, published_at=published_at, **values))
+        post = await self._posts.create(author_id=author_id, published_at=published_at, **values)
+        POSTS.labels("created").inc()
+        return _as_told_to(caller, post)
 
     async def update_post(self, post_id: UUID, change: PostUpdate, caller: Caller) -> PostRead | Written:
         post = await self._for_update(post_id, caller)
@@ -50,11 +53,14 @@ class PostService:
         draft = values.pop("draft", post.published_at is None)
         if draft != (post.published_at is None):
             values["published_at"] = None if draft else datetime.now(UTC)
-        return _as_told_to(caller, await self._posts.update(post_id, values))
+        changed = await self._posts.update(post_id, values)
+        POSTS.labels("updated").inc()
+        return _as_told_to(caller, changed)
 
     async def delete_post(self, post_id: UUID, caller: Caller) -> None:
         await self._for_update(post_id, caller)
         await self._posts.delete(post_id)
+        POSTS.labels("deleted").inc()
 
     async def _for_update(self, post_id: UUID, caller: Caller) -> PostState:
         """The post to change, locked. Raises PostNotFound, also for a draft that the caller may not see."""

@@ -40,6 +40,14 @@ class Readiness:
             self._check = asyncio.create_task(self._look())
         return await asyncio.shield(self._check)  # others wait for it too
 
+    async def audit_rows(self) -> int | None:
+        """How many rows the database has written into the audit log; None when it doesn't say in time."""
+        try:
+            async with asyncio.timeout(TIME_LIMIT):
+                return await self._server.audit_rows()
+        except (DomainError, TimeoutError):
+            return None
+
     async def _look(self) -> Sequence[Reason]:
         try:
             async with asyncio.timeout(TIME_LIMIT):

@@ -120,3 +120,31 @@ def test_an_embedded_database_that_was_killed_is_started_again(tmp_path: Path, d
         assert service.end(signal.SIGTERM) == 0
         assert postgres_pid(data_dir) is None
         assert len(service.events(said)) == 1
+
+
+def requests_counted(service: Service, name: str) -> float:
+    """The sum of the metric's samples, whichever worker tells it."""
+    with service.connection() as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    samples = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+    return sum(float(line.rpartition(" ")[2]) for line in samples)
+
+
+def test_metrics_tell_of_all_workers_and_forget_what_a_killed_one_had_under_way(tmp_path: Path, url: URL) -> None:
+    counted, active = "http_server_request_duration_seconds_count", "http_server_active_requests"
+    with started((*POSTERN, "--workers", "2"), tmp_path, environment(url)) as service:
+        for number in range(1, 21):
+            assert service.get("/health/live") == 200
+            assert requests_counted(service, counted) == 2 * number - 1
+        with begin_request(service, b"{}"), begin_request(service, b"{}"):
+            assert requests_counted(service, active) == 3  # with the one that asks
+            killed = service.workers()
+            for worker in killed:
+                worker.kill()
+            psutil.wait_procs(killed, timeout=60)
+        until(lambda: len({*service.workers()} - {*killed}) == 2)
+
+        assert requests_counted(service, active) == 1
+        assert requests_counted(service, counted) == 42  # 40, and the two that asked since
+        assert service.end(signal.SIGTERM) == 0

@@ -1,4 +1,4 @@
-"""Whether the process answers, and whether it should get requests."""
+"""What those ask who watch the process."""
 
 from tests.support.resources import EVERYBODY, Resource, Route
 
@@ -6,5 +6,6 @@ RESOURCE = Resource(
     routes=(
         Route("GET", "/health/live", answers={200: EVERYBODY}),
         Route("GET", "/health/ready", answers={200: EVERYBODY}),
+        Route("GET", "/metrics", answers={200: EVERYBODY}),  # without OPERATOR_TOKEN, outside of production
     )
 )
