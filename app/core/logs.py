@@ -4,7 +4,7 @@ import logging
 import logging.config
 import re
 import sys
-import traceback
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -34,16 +34,27 @@ _NOTHING_TO_MASK = re.compile(r"[a-z0-9/-]*+")  # most paths: no character of th
 
 def describe_error(error: BaseException) -> dict[str, Any]:
     """An error's type and where in our code it arose. Its text stays out: it may quote SQL, data or a host."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/app/" in frame.filename and "/site-packages/" not in frame.filename]
     described: dict[str, Any] = {"error_type": f"{type(error).__module__}.{type(error).__qualname__}"}
-    if ours:
-        module = ours[-1].filename.rpartition("/app/")[2].removesuffix(".py").replace("/", ".")
-        described["error_at"] = f"app.{module}:{ours[-1].lineno}"
+    if place := _place_in_our_code(error.__traceback__):
+        described["error_at"] = place
     if sqlstate := getattr(getattr(error, "orig", None), "sqlstate", None):
         described["sqlstate"] = sqlstate
     described["exc_info"] = error
     return described
+
+
+def _place_in_our_code(step: TracebackType | None) -> str | None:
+    """The innermost. Not by `traceback`: it looks for every frame's source, which a storm of errors would feel."""
+    place = None
+    while step:
+        file = step.tb_frame.f_code.co_filename
+        if "/app/" in file and "/site-packages/" not in file:
+            place = file, step.tb_lineno
+        step = step.tb_next
+    if place is None:
+        return None
+    module = place[0].rpartition("/app/")[2].removesuffix(".py").replace("/", ".")
+    return f"app.{module}:{place[1]}"
 
 
 def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:

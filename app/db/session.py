@@ -4,8 +4,9 @@ This is the only module that commits or rolls back.
 """
 
 from asyncio import CancelledError
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -23,10 +24,10 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from app.core.config import Settings
-from app.core.errors import DatabaseUnavailable, DomainError
-from app.core.metrics import DATABASE_ERRORS
+from app.core.errors import DomainError
 from app.core.product import COMMAND
 from app.db.audit import hand_over_actor
+from app.db.breaker import Breaker
 from app.db.commit import WriteSession, known_outcome
 from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool, WritePool, begin_at_checkout
@@ -153,14 +154,25 @@ class Reader:
 
 
 def _engine_options(url: URL, settings: Settings) -> dict[str, Any]:
+    breaker, connect = _breaker_of(url)
+    arguments = connect_args(url, settings) | {"async_creator_fn": partial(breaker.connect, connect)}
     return {
         "pool_size": settings.db_pool_size,
         "max_overflow": settings.db_max_overflow,
         "pool_timeout": settings.db_pool_timeout,
         "pool_recycle": settings.db_pool_recycle,
         "hide_parameters": True,
-        "connect_args": connect_args(url, settings),
+        "connect_args": arguments,
     }
+
+
+def _breaker_of(url: URL) -> tuple[Breaker, Callable[..., Awaitable[Any]]]:
+    """With what opens the driver's connections."""
+    if url.get_driver_name() == "psycopg":
+        import psycopg
+
+        return Breaker(psycopg.OperationalError), psycopg.AsyncConnection.connect
+    return Breaker(asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError), asyncpg.connect
 
 
 def connect_args(url: URL, settings: Settings, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -187,19 +199,9 @@ def connect_args(url: URL, settings: Settings, overrides: Mapping[str, str] | No
         }
     caches = {} if settings.db_prepared_statements else {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     return {
-        "async_creator_fn": _connect_asyncpg,
         "timeout": settings.db_connect_timeout,
         # The server ends a statement first; this ends the wait for a server that has gone silent.
         "command_timeout": None if overrides else settings.db_statement_timeout + settings.db_connect_timeout,
         "server_settings": parameters,
         **caches,
     }
-
-
-async def _connect_asyncpg(*args: Any, **options: Any) -> asyncpg.Connection:
-    """asyncpg lets the socket's own errors through, which SQLAlchemy doesn't wrap."""
-    try:
-        return await asyncpg.connect(*args, **options)
-    except OSError as error:  # TimeoutError is one
-        DATABASE_ERRORS.labels(DatabaseUnavailable.code).inc()
-        raise DatabaseUnavailable from error
