@@ -100,7 +100,7 @@ class Supervisor(multiprocess.Multiprocess):
         super().keep_subprocess_alive()
         for gone in before - {worker.pid for worker in self.processes}:
             # Its requests aren't under way any more.
-            mark_process_dead(gone)  # type: ignore[no-untyped-call]
+            mark_process_dead(gone)  # type: ignore[no-untyped-call]  # the library is typed in part
 
     def terminate_all(self) -> None:
         for each in self.sockets:

@@ -23,7 +23,7 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 POOL = "db_client_connection_pool_name"
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library is typed in part
 
 _REQUESTS = Histogram(
     "http_server_request_duration_seconds",
@@ -81,7 +81,7 @@ def exposition(*, audit_rows: int | None) -> bytes:
     registry = REGISTRY
     if os.environ.get(SHARED_FOLDER):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the same
     text = generate_latest(registry)
     if audit_rows is None:
         return text

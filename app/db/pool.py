@@ -69,7 +69,7 @@ def begin_at_checkout(engine: AsyncEngine) -> None:
     as ever, for it begins with the first statement.
     """
     if engine.dialect.driver == "asyncpg":
-        engine.sync_engine.dialect.do_ping = _begin  # type: ignore[method-assign, assignment]
+        engine.sync_engine.dialect.do_ping = _begin  # type: ignore[method-assign, assignment]  # one engine, not all
 
 
 def _begin(connection: Any) -> bool:
