@@ -17,7 +17,7 @@ BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/re
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test test-ha check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile requirements clean
+.PHONY: help serve test test-ha check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile monitoring requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-guard: $(READY) ## Compare what a request costs with benchmarks/baseline.j
 
 bench-profile: $(READY) ## Show where a read and a write spend their time, as tables and flame graphs
 	@$(BIN)/python -m benchmarks.compare profile $(ARGS)
+
+monitoring: $(READY) ## Make Prometheus's alerts and Grafana's dashboard of deploy/monitoring/slo.toml
+	$(BIN)/python deploy/monitoring/generate.py
 
 # requirements.txt: serving and migrating, nothing else. requirements-dev.txt: every package with every extra, and the tests' needs.
 # Each baseline of the benchmarks has its own.

@@ -21,6 +21,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)  # seconds
 POOL = "db_client_connection_pool_name"
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library is typed in part
@@ -29,7 +30,7 @@ _REQUESTS = Histogram(
     "http_server_request_duration_seconds",
     "Time until the last byte of the answer was handed over.",
     ["http_request_method", "http_route", "http_response_status_code"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10),
+    buckets=DURATIONS,
 )
 ACTIVE_REQUESTS = Gauge("http_server_active_requests", "Requests under way.", multiprocess_mode="livesum")
 CONNECTIONS_USED = Gauge(
