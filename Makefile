@@ -28,7 +28,7 @@ serve: $(READY) ## Serve the API on a PostgreSQL of its own (PORT=9001 picks ano
 test: $(READY) ## Run every test on a real PostgreSQL, with the coverage gate
 	$(BIN)/pytest -n auto --dist worksteal --cov $(ARGS)
 
-test-ha: $(READY) ## Stop and restart under load, behind HAProxy (of the distribution; without it, its tests are skipped)
+test-ha: $(READY) ## Stops, restarts, failover and PgBouncer under load (HAProxy and PgBouncer are the distribution's)
 	$(BIN)/pytest -n auto --no-cov -m ha -rP $(ARGS) tests/ha
 
 check: $(READY) ## Lint, format, types, layer contracts and migration gates

@@ -172,7 +172,9 @@ def _breaker_of(url: URL) -> tuple[Breaker, Callable[..., Awaitable[Any]]]:
         import psycopg
 
         return Breaker(psycopg.OperationalError), psycopg.AsyncConnection.connect
-    return Breaker(asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError), asyncpg.connect
+    # The last one: of several hosts none takes writes.
+    away = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
+    return Breaker(*away), asyncpg.connect
 
 
 def connect_args(url: URL, settings: Settings, overrides: Mapping[str, str] | None = None) -> dict[str, Any]:

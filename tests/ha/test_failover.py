@@ -1,0 +1,74 @@
+"""The primary is killed under load and its standby promoted: writes go on there, and nothing acknowledged is lost."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
+
+import httpx2
+import pytest
+
+from tests.conftest import DRIVERS
+from tests.ha.pair import Pair, pair
+from tests.support import database
+from tests.support.accounts import USERS
+from tests.support.application import client_of, running
+
+pytestmark = pytest.mark.ha
+
+AWAY = "database_unavailable"
+
+
+@pytest.fixture
+def servers() -> Iterator[Pair]:
+    with pair() as servers:
+        yield servers
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_writes_go_on_at_the_promoted_standby_and_nothing_acknowledged_is_lost(
+    servers: Pair, driver: str
+) -> None:
+    acknowledged: set[str] = set()
+    codes = Counter[str]()
+    numbers = count()
+    loop = asyncio.get_running_loop()
+
+    async def write(client: httpx2.AsyncClient) -> bool:
+        email = f"user{next(numbers)}@example.com"
+        response = await client.post(USERS, json={"email": email})
+        codes[response.json().get("code", "created")] += 1
+        if response.status_code == 201:
+            acknowledged.add(email)
+        return response.status_code == 201
+
+    async with running(servers.url(driver)) as app, client_of(app) as client:
+        assert all(await asyncio.gather(*(write(client) for _ in range(20))))
+        load = asyncio.create_task(keep_writing(client, write))
+        await asyncio.sleep(0.2)
+        killed = loop.time()
+        await asyncio.to_thread(servers.primary.kill)
+        away = await client.get("/health/ready")
+        await asyncio.to_thread(servers.standby.promote)
+        promoted = loop.time()
+        async with asyncio.timeout(60):
+            while not await write(client):  # noqa: ASYNC110 - as a client would try again
+                await asyncio.sleep(0.02)
+        resumed = loop.time()
+        load.cancel()
+        await asyncio.wait([load])
+        assert all(await asyncio.gather(*(write(client) for _ in range(20))))
+        async with asyncio.timeout(60):
+            while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - as a balancer asks
+                await asyncio.sleep(0.02)
+
+    stored = {email for (email,) in database.ask(servers.standby.url, "SELECT email FROM users")}
+    assert away.json()["reasons"] == ["database_unreachable"]
+    assert acknowledged <= stored
+    assert set(codes) <= {"created", AWAY, "commit_unknown"}
+    print(f"{driver}: {resumed - killed:.1f} s after the kill, {resumed - promoted:.1f} s after the promotion; {codes}")  # noqa: T201 - the figure of the run
+
+
+async def keep_writing(client: httpx2.AsyncClient, write: Callable[[httpx2.AsyncClient], Awaitable[bool]]) -> None:
+    while True:
+        await asyncio.gather(*(write(client) for _ in range(5)))
