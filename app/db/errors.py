@@ -12,12 +12,15 @@ from app.core.metrics import DATABASE_ERRORS
 
 CHANGED_RESULT = "cached plan must not change result type"
 
+READ_ONLY = "25006"
+"""The SQLSTATE of a write on a standby."""
+
 # By the beginning of the SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BY_STATE: tuple[tuple[type[DomainError], tuple[str, ...]], ...] = (
     (DatabaseTimeout, ("57014", "55P03", "25P03")),
     (WriteConflict, ("40001", "40P01")),
     (StateConflict, ("23503", "23505", "23P01")),
-    (DatabaseUnavailable, ("08", "28", "3D", "53", "57P01", "57P02", "57P03", "57P05")),
+    (DatabaseUnavailable, ("08", "28", "3D", "53", "57P01", "57P02", "57P03", "57P05", READ_ONLY)),
 )
 
 

@@ -3,6 +3,8 @@
 from time import perf_counter, time
 from typing import Any
 
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
@@ -12,6 +14,7 @@ from sqlalchemy.util import await_only
 from app.core.context import Work, work
 from app.core.errors import ClientGone
 from app.core.metrics import CONNECTION_WAIT, CONNECTIONS_AWAITED, CONNECTIONS_USED
+from app.db.errors import READ_ONLY
 from app.db.turns import NO_SUBJECT, Turns
 
 
@@ -75,6 +78,16 @@ def begin_at_checkout(engine: AsyncEngine) -> None:
 def _begin(connection: Any) -> bool:
     await_only(connection._start_transaction())  # noqa: SLF001 - it is lazy otherwise
     return True
+
+
+def leave_standbys(engine: AsyncEngine) -> None:
+    """A server that takes no writes any more was demoted, so all connections to it are replaced."""
+    event.listen(engine.sync_engine, "handle_error", _drop_read_only)
+
+
+def _drop_read_only(context: ExceptionContext) -> None:
+    state = getattr(context.original_exception, "sqlstate", None)
+    context.is_disconnect = context.is_disconnect or state == READ_ONLY
 
 
 class WritePool(NotifyingQueuePool):

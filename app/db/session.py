@@ -30,7 +30,7 @@ from app.db.audit import hand_over_actor
 from app.db.breaker import Breaker
 from app.db.commit import WriteSession, known_outcome
 from app.db.errors import is_stale_plan, translated_errors
-from app.db.pool import NotifyingQueuePool, WritePool, begin_at_checkout
+from app.db.pool import NotifyingQueuePool, WritePool, begin_at_checkout, leave_standbys
 from app.db.shared_reads import SharedReads
 from app.db.stale_plans import give_up_stale_plans, repeat_first_statements
 
@@ -46,6 +46,7 @@ class Database:
         options = _engine_options(url, settings)
         self.write_engine = create_async_engine(url, poolclass=WritePool, pool_pre_ping=True, **options)
         begin_at_checkout(self.write_engine)
+        leave_standbys(self.write_engine)
         hand_over_actor(self.write_engine)
         # Nothing to reset on return: in autocommit a read connection never holds a transaction.
         self.read_engine = create_async_engine(

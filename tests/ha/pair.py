@@ -53,9 +53,9 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         self.primary, self.standby = Server(folder / "a"), Server(folder / "b")
 
-    def url(self, driver: str) -> URL:
-        """Of whichever takes writes."""
-        hosts = [f"127.0.0.1:{server.port}" for server in (self.primary, self.standby)]
+    def url(self, driver: str, *among: Server) -> URL:
+        """Of whichever of these takes writes."""
+        hosts = [f"127.0.0.1:{server.port}" for server in among or (self.primary, self.standby)]
         query = {"host": hosts, "target_session_attrs": "read-write"}
         return URL.create(f"postgresql+{driver}", "postgres", database="postgres", query=query)
 

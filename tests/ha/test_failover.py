@@ -7,6 +7,8 @@ from itertools import count
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
 
 from tests.conftest import DRIVERS
 from tests.ha.pair import Pair, pair
@@ -72,3 +74,37 @@ async def test_writes_go_on_at_the_promoted_standby_and_nothing_acknowledged_is_
 async def keep_writing(client: httpx2.AsyncClient, write: Callable[[httpx2.AsyncClient], Awaitable[bool]]) -> None:
     while True:
         await asyncio.gather(*(write(client) for _ in range(5)))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_without_a_server_that_takes_writes_everything_waits_for_one(servers: Pair, driver: str) -> None:
+    async with running(servers.url(driver, servers.standby)) as app, client_of(app) as client:
+        refused = await client.post(USERS, json={"email": "nobody@example.com"})
+        ready = await client.get("/health/ready")
+
+    assert (refused.status_code, refused.json()["code"]) == (503, AWAY)
+    assert ready.json()["reasons"] == ["database_unreachable"]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_connections_to_a_standby_are_replaced_with_the_first_write(servers: Pair, driver: str) -> None:
+    """As behind an address that moves: after a failover the pool may be full of connections to the old primary."""
+    standby = servers.standby.url.set(drivername=f"postgresql+{driver}")
+    async with running(standby) as app, client_of(app) as client:
+        before = await backend(app)
+        ready = await client.get("/health/ready")
+        read = await client.get(USERS)
+        refused = await client.post(USERS, json={"email": "nobody@example.com"})
+        after = await backend(app)
+
+    assert ready.json()["reasons"] == ["database_read_only"]
+    assert read.status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (503, AWAY)
+    assert before != after
+
+
+async def backend(app: FastAPI) -> int:
+    """The server's process behind the pool's connection for writes."""
+    async with app.state.database.write_engine.connect() as connection:
+        pid: int = await connection.scalar(text("SELECT pg_backend_pid()"))
+        return pid
