@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import httpx2
@@ -27,53 +27,71 @@ def servers() -> Iterator[Pair]:
         yield servers
 
 
+class Writer:
+    """Creates users and keeps account of what it was told."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+        self._numbers = count()
+        self.acknowledged: set[str] = set()
+        self.codes = Counter[str]()
+
+    async def write(self) -> bool:
+        email = f"user{next(self._numbers)}@example.com"
+        response = await self._client.post(USERS, json={"email": email})
+        self.codes[response.json().get("code", "created")] += 1
+        if response.status_code == 201:
+            self.acknowledged.add(email)
+        return response.status_code == 201
+
+    async def many(self, number: int) -> bool:
+        return all(await asyncio.gather(*(self.write() for _ in range(number))))
+
+    async def always(self) -> None:
+        while True:
+            await self.many(5)
+
+    async def until_it_works(self) -> float:
+        """The loop's time then."""
+        async with asyncio.timeout(60):
+            while not await self.write():  # noqa: ASYNC110 - as a client would try again
+                await asyncio.sleep(0.02)
+        return asyncio.get_running_loop().time()
+
+
+async def until_ready(client: httpx2.AsyncClient) -> None:
+    async with asyncio.timeout(60):
+        while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - as a balancer asks
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_writes_go_on_at_the_promoted_standby_and_nothing_acknowledged_is_lost(
     servers: Pair, driver: str
 ) -> None:
-    acknowledged: set[str] = set()
-    codes = Counter[str]()
-    numbers = count()
-    loop = asyncio.get_running_loop()
-
-    async def write(client: httpx2.AsyncClient) -> bool:
-        email = f"user{next(numbers)}@example.com"
-        response = await client.post(USERS, json={"email": email})
-        codes[response.json().get("code", "created")] += 1
-        if response.status_code == 201:
-            acknowledged.add(email)
-        return response.status_code == 201
-
+    now = asyncio.get_running_loop().time
     async with running(servers.url(driver)) as app, client_of(app) as client:
-        assert all(await asyncio.gather(*(write(client) for _ in range(20))))
-        load = asyncio.create_task(keep_writing(client, write))
+        writer = Writer(client)
+        assert await writer.many(20)
+        load = asyncio.create_task(writer.always())
         await asyncio.sleep(0.2)
-        killed = loop.time()
+        killed = now()
         await asyncio.to_thread(servers.primary.kill)
         away = await client.get("/health/ready")
         await asyncio.to_thread(servers.standby.promote)
-        promoted = loop.time()
-        async with asyncio.timeout(60):
-            while not await write(client):  # noqa: ASYNC110 - as a client would try again
-                await asyncio.sleep(0.02)
-        resumed = loop.time()
+        promoted = now()
+        resumed = await writer.until_it_works()
         load.cancel()
         await asyncio.wait([load])
-        assert all(await asyncio.gather(*(write(client) for _ in range(20))))
-        async with asyncio.timeout(60):
-            while (await client.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - as a balancer asks
-                await asyncio.sleep(0.02)
+        assert await writer.many(20)
+        await until_ready(client)
 
     stored = {email for (email,) in database.ask(servers.standby.url, "SELECT email FROM users")}
     assert away.json()["reasons"] == ["database_unreachable"]
-    assert acknowledged <= stored
-    assert set(codes) <= {"created", AWAY, "commit_unknown"}
-    print(f"{driver}: {resumed - killed:.1f} s after the kill, {resumed - promoted:.1f} s after the promotion; {codes}")  # noqa: T201 - the figure of the run
-
-
-async def keep_writing(client: httpx2.AsyncClient, write: Callable[[httpx2.AsyncClient], Awaitable[bool]]) -> None:
-    while True:
-        await asyncio.gather(*(write(client) for _ in range(5)))
+    assert writer.acknowledged <= stored
+    assert set(writer.codes) <= {"created", AWAY, "commit_unknown"}
+    print(f"{driver}: {resumed - killed:.1f} s after the kill, {resumed - promoted:.1f} s after the promotion")  # noqa: T201 - the figure of the run
+    print(writer.codes)  # noqa: T201 - the same
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
