@@ -12,3 +12,10 @@ from tests.support.server import Clone
 async def url(template: URL) -> AsyncIterator[URL]:
     async with Clone(template) as url:
         yield url
+
+
+@pytest.fixture
+async def empty_database(template: URL) -> AsyncIterator[URL]:
+    """One that was never migrated."""
+    async with Clone(template.set(database="template1")) as url:
+        yield url

@@ -28,7 +28,7 @@ POSTERN = (sys.executable, "-m", "app.cli.main", "serve", "--port", "0")
 UVICORN = (sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0")
 
 # `postern serve` tells its port on standard output, uvicorn in the log.
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)")
 
 
 def environment(url: URL | None = None, **variables: str) -> dict[str, str]:
