@@ -1,4 +1,4 @@
-"""A primary and its standby, on loopback, from the wheel's own programs."""
+"""Servers on loopback, run by the wheel's own programs: one by itself, or a primary and its standby."""
 
 import os
 import shutil
@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL, make_url
 
 from app.db.migrations import project
 from tests.ha.programs import free_port
+from tests.support.database import ask
+from tests.support.waiting import until
 
 ROOTS_OTHER = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 
@@ -39,6 +41,13 @@ class Server:
         given = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **settings}
         options = " ".join(f"-c {name}={value}" for name, value in given.items())
         run("pg_ctl", "start", "-w", "-D", self.folder, "-l", f"{self.folder}.log", "-o", options)
+
+    def kill_if_running(self) -> None:
+        if (self.folder / "postmaster.pid").exists():
+            self.kill()
+
+    async def until_promoted(self) -> None:
+        await until(lambda: ask(self.url, "SELECT pg_is_in_recovery()") == [(False,)])
 
     def kill(self) -> None:
         run("pg_ctl", "stop", "-D", self.folder, "-m", "immediate")
@@ -71,16 +80,22 @@ class Pair:
 
 
 @contextmanager
-def pair() -> Iterator[Pair]:
-    folder = Path(tempfile.mkdtemp(prefix="postern-pair-"))
+def folder_of_servers() -> Iterator[Path]:
+    """A folder of whoever runs PostgreSQL here."""
+    folder = Path(tempfile.mkdtemp(prefix="postern-servers-"))
     if ROOTS_OTHER:
-        shutil.chown(folder, ROOTS_OTHER["user"], ROOTS_OTHER["group"])
-    made = Pair(folder)
-    try:
-        made.start()
-        yield made
-    finally:
-        for server in (made.primary, made.standby):
-            if (server.folder / "postmaster.pid").exists():
-                server.kill()
-        shutil.rmtree(folder)
+        shutil.chown(folder, "nobody", "nogroup")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def pair() -> Iterator[Pair]:
+    with folder_of_servers() as folder:
+        made = Pair(folder)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.primary.kill_if_running()
+            made.standby.kill_if_running()

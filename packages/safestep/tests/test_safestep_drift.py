@@ -1,10 +1,12 @@
 """The difference between two databases as SQL, whichever of the two is wanted."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from pgfolder import binary
 from safestep.drift.difference import difference
 from safestep_support.databases import Clone, ask, dumped, plain
 from sqlalchemy.engine import URL
@@ -212,3 +214,20 @@ def test_an_index_too_many_is_all_that_is_told(stray: str, database: URL, other:
     assert [sql.partition(" stray ")[0] for sql in difference(dumped(database), dumped(other))] == [
         stray.partition(" stray ")[0]
     ]
+
+
+def test_a_restored_dump_is_no_difference(database: URL, other: URL) -> None:
+    ask(database, """
+        CREATE TABLE stray (
+            word varchar(9) CHECK (word IN ('one', 'it''s, two', 'three]')),
+            text text CHECK (text IN ('a', 'b')),
+            number int CHECK (number IN (1, 2))
+        );
+        CREATE INDEX ix_stray ON stray (word) WHERE word IN ('one', 'two')
+    """)  # fmt: skip
+    dump = subprocess.run(
+        [binary("pg_dump"), "--table=stray", plain(database)], check=True, capture_output=True, text=True
+    )
+    subprocess.run([binary("psql"), "-q", plain(other)], input=dump.stdout, check=True, capture_output=True, text=True)
+
+    assert difference(dumped(other), dumped(database)) == []

@@ -40,6 +40,9 @@ _OPTIONS = (
     *("--no-table-access-method", "--exclude-table=alembic_version", f"--exclude-table={POSITIONS}"),
 )
 # pg_dump leaves invalid indexes out: restored, they would be built anew.
+# A restore parses `column IN ('a', 'b')` anew, and from then on PostgreSQL writes the list of a varchar in another way.
+_CAST_LIST = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::[\w ]+(?:, )?)+)\]\)::text\[\]")
+_CAST_VALUE = re.compile(r"'(?:[^']|'')*'::[\w ]+")
 _INVALID = """
     SELECT json_build_array(nspname, relname, pg_get_indexdef(indexrelid) || ' -- invalid')
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -58,10 +61,15 @@ def schema_of(url: URL, client_program: FindProgram = program_on_path, rewrite: 
     schema: dict[ObjectKey, str] = {}
     for name, kind, namespace, text in zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True):
         statement = text.removeprefix("\n--\n").removesuffix("--\n").strip().removesuffix(";")
+        statement = _CAST_LIST.sub(_as_restored, statement)
         schema |= _objects(ObjectKey(kind, namespace, name), statement)
     for namespace, name, statement in map(json.loads, query(url, _INVALID, client_program)):
         schema[ObjectKey("INDEX", namespace, name)] = statement
     return schema
+
+
+def _as_restored(found: re.Match[str]) -> str:
+    return f"ARRAY[{_CAST_VALUE.sub(lambda value: f'({value[0]})::text', found[1])}]"
 
 
 def query(url: URL, sql: str, client_program: FindProgram) -> list[str]:
