@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
@@ -15,6 +16,7 @@ from app.core.config import Settings, load_settings
 from app.core.errors import InvalidSettings
 from app.core.logs import configure_logging
 from app.core.product import NAME, SUMMARY, VERSION
+from app.core.tracing import Tracing
 from app.db.provision import missing_database, provisioned_url
 from app.db.session import Database
 from app.wiring import make_process_context, make_readiness
@@ -26,7 +28,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(provisioned_url(settings))
-        database = Database(url, settings)
+        tracing: Tracing | None = app.state.tracing
+        if tracing:
+            stack.push_async_callback(to_thread.run_sync, tracing.close)
+        database = Database(url, settings, tracing)
         stack.push_async_callback(database.close)
         app.state.database = database
         app.state.readiness = make_readiness(database)
@@ -51,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
+    app.state.tracing = Tracing(endpoint) if (endpoint := settings.otel_exporter_otlp_endpoint) else None
     app.state.process_context = make_process_context(settings)
     errors.install(app)
     app.include_router(routes.router, max_body_size=settings.max_body_bytes)
@@ -64,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, **_cors(settings))
     # Last added is outermost.
-    app.add_middleware(RequestLayer, settings=settings)
+    app.add_middleware(RequestLayer, settings=settings, tracing=app.state.tracing)
     return app
 
 

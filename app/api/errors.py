@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from app.core.context import request_id
 from app.core.errors import DomainError
 from app.core.logs import describe_error
+from app.core.tracing import trace_id
 from app.schemas.base import in_words
 from app.schemas.problems import Fault, Problem
 
@@ -70,6 +71,7 @@ def problem(
         code=code,
         detail=detail,
         request_id=request_id(),
+        trace_id=trace_id() or None,
         errors=errors,
     )
     content = body.model_dump_json(exclude_none=True)

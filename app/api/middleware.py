@@ -6,6 +6,7 @@ from http import HTTPStatus
 from time import perf_counter
 
 import structlog
+from opentelemetry.trace import Span
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,7 @@ from app.core.context import Work, new_request_id, request_context
 from app.core.errors import RequestTimedOut
 from app.core.logs import describe_error
 from app.core.metrics import ACTIVE_REQUESTS, count_request
+from app.core.tracing import Tracing, answered, request_span, trace_id
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
@@ -46,9 +48,10 @@ log = structlog.get_logger()
 class RequestLayer:
     """Pure ASGI. An exception that passed it would make the server drop the connection, so none does."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, tracing: Tracing | None = None) -> None:
         self._app = app
         self._settings = settings
+        self._tracing = tracing
         self._log = AccessLog(settings)
         self._hosts = tuple(host.lower() for host in settings.hosts)
         headers = SECURITY_HEADERS + (TRANSPORT_SECURITY if settings.is_production else ())
@@ -66,16 +69,18 @@ class RequestLayer:
         exchange = _Exchange(scope, receive, send, added, deadline)
         work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
         ACTIVE_REQUESTS.inc()
-        with request_context(request_id, work=work):
+        spanned = request_span(self._tracing, method=scope["method"], path=exchange.path, headers=headers)
+        with request_context(request_id, work=work), spanned as span:
             try:
                 await self._guarded(exchange, headers)
             finally:
                 ACTIVE_REQUESTS.dec()
-                self._account(exchange, request_id)
+                self._account(exchange, request_id, span)
 
-    def _account(self, exchange: "_Exchange", request_id: str) -> None:
+    def _account(self, exchange: "_Exchange", request_id: str, span: Span) -> None:
         status = exchange.status or _CLIENT_CLOSED
         method = exchange.scope["method"]
+        answered(span, method=method, route=exchange.route, status=status)
         count_request(method=method, route=exchange.route, status=status, seconds=exchange.duration)
         self._log.write(
             method=method,
@@ -83,6 +88,7 @@ class RequestLayer:
             status=status,
             duration_ms=round(exchange.duration * 1000, 2),
             request_id=request_id,
+            trace_id=trace_id() if self._tracing else "",
         )
 
     async def _guarded(self, exchange: "_Exchange", headers: Headers) -> None:

@@ -20,7 +20,9 @@ class AccessLog:
         self._as_json = settings.logs_as_json
         self._logger = logging.getLogger(LOGGER)
 
-    def write(self, *, method: str, path: str, status: int, duration_ms: float, request_id: str) -> None:
+    def write(
+        self, *, method: str, path: str, status: int, duration_ms: float, request_id: str, trace_id: str = ""
+    ) -> None:
         if not self._logger.isEnabledFor(logging.INFO):
             return
         if not self._as_json:
@@ -30,7 +32,8 @@ class AccessLog:
         line = (
             f'{{"method": {encode_basestring_ascii(method)}, "path": {encode_basestring_ascii(mask_text(path))}, '
             f'"status": {status}, "duration_ms": {duration_ms}, "event": "request", "level": "info", '
-            f'"logger": "{LOGGER}", "timestamp": "{_now()}", "request_id": {encode_basestring_ascii(request_id)}}}'
+            f'"logger": "{LOGGER}", "timestamp": "{_now()}", "request_id": {encode_basestring_ascii(request_id)}'
+            + (f', "trace_id": "{trace_id}"}}' if trace_id else "}")
         )
         self._logger.handle(EncodedRecord(LOGGER, line))
 

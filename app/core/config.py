@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     migration_concurrent_timeout: Annotated[float, Field(ge=0.01, le=7 * 86400)] = 3600.0
     migration_max_replication_lag_mb: int = Field(default=64, ge=1)
 
+    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
     operator_token: Annotated[SecretStr, Field(min_length=SECRET_LENGTH)] | None = None
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

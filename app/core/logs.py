@@ -14,6 +14,7 @@ from app.core.batched_log import BatchingHandler
 from app.core.config import Settings
 from app.core.context import request_id
 from app.core.product import API_KEY_PREFIX
+from app.core.tracing import trace_id
 
 MASK = "***"
 _SENSITIVE_KEY = re.compile(
@@ -86,9 +87,11 @@ def _drop_colours(_logger: WrappedLogger, _name: str, event: EventDict) -> Event
     return event
 
 
-def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+def _add_ids(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     if current := request_id():
         event["request_id"] = current
+    if trace := trace_id():
+        event["trace_id"] = trace
     return event
 
 
@@ -135,7 +138,7 @@ def _shared_chain(settings: Settings) -> list[Processor]:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_request_id,
+        _add_ids,
         _drop_traceback if settings.is_production else structlog.processors.format_exc_info,
         mask,
     ]

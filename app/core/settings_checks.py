@@ -24,9 +24,12 @@ _LEAST_MEMORY = {1: 47104, 2: 19456, 3: 12288, 4: 9216, 5: 7168}
 
 
 def misspelt(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """A line for each variable whose name is nearly one of ours; not when ours is set too, for then it is another's."""
+    """A line for each variable whose name is nearly one of ours; not when ours is set too, for then it is another's.
+
+    OpenTelemetry has variables of its own besides the one that is ours too.
+    """
     given, ours = {name.upper() for name in names}, {name.upper() for name in known}
-    for name in sorted(given - ours):
+    for name in sorted(name for name in given - ours if not name.startswith("OTEL_")):
         for meant in get_close_matches(name, ours - given, n=1, cutoff=SIMILARITY):
             yield f"{name}: there is no such setting; did you mean {meant}?"
 

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import (
 from app.core.config import Settings
 from app.core.errors import DomainError
 from app.core.product import COMMAND
+from app.core.tracing import Tracing
 from app.db.audit import hand_over_actor
 from app.db.breaker import Breaker
 from app.db.commit import WriteSession, known_outcome
@@ -33,6 +34,7 @@ from app.db.errors import is_stale_plan, translated_errors
 from app.db.pool import NotifyingQueuePool, WritePool, begin_at_checkout, leave_standbys
 from app.db.shared_reads import SharedReads
 from app.db.stale_plans import give_up_stale_plans, repeat_first_statements
+from app.db.statement_spans import trace_statements
 
 log = structlog.get_logger()
 
@@ -42,7 +44,7 @@ type SessionMaker = async_sessionmaker[AsyncSession]
 class Database:
     """The engines of one process. Two pools, so that a flood of reads can't keep a write from its connection."""
 
-    def __init__(self, url: URL, settings: Settings) -> None:
+    def __init__(self, url: URL, settings: Settings, tracing: Tracing | None = None) -> None:
         options = _engine_options(url, settings)
         self.write_engine = create_async_engine(url, poolclass=WritePool, pool_pre_ping=True, **options)
         begin_at_checkout(self.write_engine)
@@ -54,6 +56,8 @@ class Database:
         )
         for engine in self.engines:
             give_up_stale_plans(engine)
+            if tracing:
+                trace_statements(engine, tracing)
         repeat_first_statements(self.write_engine)
         self.session_maker: SessionMaker = async_sessionmaker(
             self.write_engine, expire_on_commit=False, sync_session_class=WriteSession

@@ -6,7 +6,6 @@ answers: services decide for each caller what may be seen of a row.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from sqlalchemy import ARRAY, Executable, Select, any_, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.core import tracing
 from app.core.metrics import SHARED_READS
 
 PATIENCE = 0.01  # seconds that reads wait for the query before theirs
@@ -94,11 +94,14 @@ class _Kind[Key]:
         self._waiting: Batch[Key] = {}
         self.running: dict[asyncio.Task[Mapping[Key, Any]], Batch[Key]] = {}
         self._next: asyncio.Handle | None = None
+        self._trace = tracing.current()
 
     def ask(self, key: Key) -> asyncio.Future[Any]:
         """Each who asks has a future of their own, so that its cancellation touches nobody else."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
+        if not self._waiting:
+            self._trace = tracing.current()
         self._waiting.setdefault(key, []).append(future)
         if self._next is None:
             # Not at once: whoever asks in the same turn of the event loop is taken along.
@@ -124,8 +127,8 @@ class _Kind[Key]:
 
     def _start(self, batch: Batch[Key]) -> asyncio.Task[Mapping[Key, Any]]:
         SHARED_READS.observe(sum(map(len, batch.values())))
-        # A context of its own: it belongs to none of the requests that wait for it.
-        task = asyncio.get_running_loop().create_task(self._run(batch), context=Context())
+        # It belongs to none of the requests that wait for it; its spans are told to the first one's trace.
+        task = asyncio.get_running_loop().create_task(self._run(batch), context=tracing.detached(self._trace))
         self.running[task] = batch
         task.add_done_callback(partial(self._end, batch))
         return task

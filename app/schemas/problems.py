@@ -20,4 +20,5 @@ class Problem(BaseModel):
     code: str = Field(description="What to switch on: stable, one for each kind of problem.")
     detail: str = Field(description="One sentence for a person.")
     request_id: str = Field(description="Quote it when you ask for help; the logs carry it.")
+    trace_id: str | None = Field(default=None, description="The trace of the request, where the service is traced.")
     errors: list[Fault] | None = Field(default=None, description="For `validation_failed`: the faults, 20 at the most.")

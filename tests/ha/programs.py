@@ -21,6 +21,7 @@ defaults
     timeout connect 5s
     timeout client 60s
     timeout server 60s
+    timeout check 5s  # a machine that is busy with other tests is no instance that has gone
     option redispatch
 frontend public
     bind 127.0.0.1:{port}
@@ -28,7 +29,7 @@ frontend public
 backend service
     option httpchk
     http-check send meth GET uri /health/ready ver HTTP/1.1 hdr Host service
-    default-server check inter 200ms fall 1 rise 1
+    default-server check inter 200ms fall 2 rise 1
 {servers}
 """
 

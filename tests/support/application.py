@@ -57,7 +57,7 @@ async def running(url: URL, app: FastAPI | None = None, **values: Any) -> AsyncI
     settings = make_settings(url, **values)
     app = app or create_app(settings)
     admit_admin(app)
-    app.state.database = Database(url, settings)
+    app.state.database = Database(url, settings, app.state.tracing)
     app.state.readiness = make_readiness(app.state.database)
     try:
         yield app

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.core.config import load_settings
+from app.core.settings_checks import misspelt
 from tests.support.laws import ROOT
 from tests.support.settings import faults_of
 
@@ -86,3 +87,7 @@ def test_variables_of_others_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SECRET_KEYS", f"first:{KEY}")  # so that the other's is another's
 
     assert list(load_settings().secret_keys) == ["first"]
+
+
+def test_opentelemetrys_own_variables_are_no_misspelling() -> None:
+    assert list(misspelt(["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"], ["otel_exporter_otlp_endpoint"])) == []

@@ -216,15 +216,18 @@ def test_an_index_too_many_is_all_that_is_told(stray: str, database: URL, other:
     ]
 
 
+LISTS = """
+    CREATE TABLE stray (
+        word varchar(9) CHECK (word IN ('one', 'it''s, two', 'three]')),
+        text text CHECK (text IN ('a', 'b')),
+        number int CHECK (number IN (1, 2))
+    );
+    CREATE INDEX ix_stray ON stray (word) WHERE word IN ('one', 'two')
+"""
+
+
 def test_a_restored_dump_is_no_difference(database: URL, other: URL) -> None:
-    ask(database, """
-        CREATE TABLE stray (
-            word varchar(9) CHECK (word IN ('one', 'it''s, two', 'three]')),
-            text text CHECK (text IN ('a', 'b')),
-            number int CHECK (number IN (1, 2))
-        );
-        CREATE INDEX ix_stray ON stray (word) WHERE word IN ('one', 'two')
-    """)  # fmt: skip
+    ask(database, LISTS)
     dump = subprocess.run(
         [binary("pg_dump"), "--table=stray", plain(database)], check=True, capture_output=True, text=True
     )
