@@ -19,7 +19,7 @@ from app.core.context import Work, new_request_id, request_context
 from app.core.errors import RequestTimedOut
 from app.core.logs import describe_error
 from app.core.metrics import ACTIVE_REQUESTS, count_request
-from app.core.tracing import Tracing, answered, request_span, trace_id
+from app.core.tracing import UNTRACED, Tracing, answered, trace_id
 
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUERY_BYTES, QUERY_PARAMETERS = 8192, 100
@@ -69,7 +69,8 @@ class RequestLayer:
         exchange = _Exchange(scope, receive, send, added, deadline)
         work = Work(subject=_without_trailing_slash(scope["path"]), is_client_gone=exchange.is_client_gone)
         ACTIVE_REQUESTS.inc()
-        spanned = request_span(self._tracing, method=scope["method"], path=exchange.path, headers=headers)
+        tracing = self._tracing
+        spanned = tracing.request(method=scope["method"], path=exchange.path, headers=headers) if tracing else UNTRACED
         with request_context(request_id, work=work), spanned as span:
             try:
                 await self._guarded(exchange, headers)
@@ -80,7 +81,8 @@ class RequestLayer:
     def _account(self, exchange: "_Exchange", request_id: str, span: Span) -> None:
         status = exchange.status or _CLIENT_CLOSED
         method = exchange.scope["method"]
-        answered(span, method=method, route=exchange.route, status=status)
+        if self._tracing:
+            answered(span, method=method, route=exchange.route, status=status)
         count_request(method=method, route=exchange.route, status=status, seconds=exchange.duration)
         self._log.write(
             method=method,

@@ -6,7 +6,7 @@ OpenTelemetry's semantic conventions.
 
 import contextvars
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 from opentelemetry import context as trace_context
 from opentelemetry import trace
@@ -17,6 +17,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from app.core.product import COMMAND, VERSION
 
 FLUSH_WITHIN = 5000  # milliseconds that what waits has to leave at the end
+
+UNTRACED = nullcontext(INVALID_SPAN)
+"""In place of a request's span, where nobody traces."""
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -60,18 +63,8 @@ class Tracing:
         self._provider.shutdown()
 
 
-def request_span(
-    tracing: Tracing | None, *, method: str, path: str, headers: Mapping[str, str]
-) -> AbstractContextManager[Span]:
-    """One that records nothing when nobody traces."""
-    if tracing is None:
-        return nullcontext(INVALID_SPAN)
-    return tracing.request(method=method, path=path, headers=headers)
-
-
 def answered(span: Span, *, method: str, route: str, status: int) -> None:
-    if not span.is_recording():
-        return
+    """What a request's span isn't told before."""
     span.set_attribute("http.response.status_code", status)
     if route:
         span.update_name(f"{method} {route}")
@@ -92,7 +85,7 @@ def current() -> Context:
     return trace_context.get_current()
 
 
-def detached(parent: Context) -> contextvars.Context:
+def detached(parent: Context | None) -> contextvars.Context:
     """A context for a task that belongs to no request, but for its spans."""
     made = contextvars.Context()
     if parent:

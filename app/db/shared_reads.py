@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from opentelemetry.context import Context
 from sqlalchemy import ARRAY, Executable, Select, any_, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
@@ -94,7 +95,7 @@ class _Kind[Key]:
         self._waiting: Batch[Key] = {}
         self.running: dict[asyncio.Task[Mapping[Key, Any]], Batch[Key]] = {}
         self._next: asyncio.Handle | None = None
-        self._trace = tracing.current()
+        self._trace: Context | None = None
 
     def ask(self, key: Key) -> asyncio.Future[Any]:
         """Each who asks has a future of their own, so that its cancellation touches nobody else."""
