@@ -112,14 +112,14 @@ def _written(statement: ReturningInsert[Any] | ReturningUpdate[Any]) -> Select[A
     return _summary(written.c).add_columns(written.c.body)
 
 
-_CREATE = _written(
-    insert(_TABLE)
-    .values(_parameters(("author_id", "title", "slug", "body", "published_at")))
-    .returning(*_TABLE.columns)
-)
 _LOCK = select(Post.author_id, Post.published_at).where(_OF_ID).with_for_update()
 _CURRENT = _WHOLE.where(_OF_ID)
 _DELETE = delete(_TABLE).where(_OF_ID)
+
+
+@cache
+def _create(*names: str) -> Select[Any]:
+    return _written(insert(_TABLE).values(_parameters(names)).returning(*_TABLE.columns))
 
 
 @cache
@@ -172,8 +172,8 @@ class PostRepo:
         return (await self._execute(_LOCK, post_id=post_id)).one_or_none()
 
     async def create(self, **values: Any) -> PostRow:
-        """A new post; raises SlugTaken or AuthorUnknown."""
-        return (await self._execute(_CREATE, **values)).one()
+        """A new post; raises SlugTaken or AuthorUnknown, and KeyError for a column that isn't there."""
+        return (await self._execute(_create(*values), **values)).one()
 
     async def update(self, post_id: UUID, values: Mapping[str, Any]) -> PostRow:
         """Writes these columns, and returns the post; raises SlugTaken, and KeyError for a column that isn't there."""

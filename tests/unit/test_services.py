@@ -209,3 +209,5 @@ async def test_a_value_that_no_column_takes_is_an_error() -> None:
         await repo.create(author=author(), title="Notes", subtitle="Lost")
     with pytest.raises(KeyError, match="subtitle"):
         await PostRepo(AsyncSession()).update(uuid4(), {"subtitle": "Lost"})
+    with pytest.raises(KeyError, match="subtitle"):
+        await PostRepo(AsyncSession()).create(author_id=uuid4(), title="Notes", subtitle="Lost")
