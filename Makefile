@@ -29,7 +29,7 @@ test: $(READY) ## Run every test on a real PostgreSQL, with the coverage gate
 	$(BIN)/pytest -n auto --dist worksteal --cov $(ARGS)
 
 test-ha: $(READY) ## Stops, restarts, failover and PgBouncer under load (HAProxy and PgBouncer are the distribution's)
-	$(BIN)/pytest -n auto --no-cov -m ha -rP $(ARGS) tests/ha
+	$(BIN)/pytest -n auto --no-cov -m ha $(ARGS) tests/ha
 
 check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/ruff check

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Text, cast, event, func, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -17,10 +17,14 @@ from app.core.logs import describe_error
 from app.db.errors import sqlstate
 
 TRANSACTION = text("SELECT pg_current_xact_id_if_assigned()::text")
+TRANSACTION_ID = cast(func.pg_current_xact_id(), Text).label("transaction_id")
+"""For a statement that writes: when its repo hands the value on by `note_transaction`, nobody has to ask for it."""
 STATUS = text("SELECT pg_xact_status(CAST(CAST(:transaction AS text) AS xid8))")
 PATIENCE, INTERVAL = 2.0, 0.2  # seconds
 CONNECTED = "connected"
 """In a session's `info`: it has taken a connection. One that hasn't has nothing to commit."""
+NOTED = "transaction_id"
+"""In a session's `info`: the id of its transaction."""
 
 log = structlog.get_logger()
 
@@ -34,6 +38,11 @@ class WriteSession(Session):
 @event.listens_for(WriteSession, "after_begin")
 def _note_connection(session: WriteSession, *_: object) -> None:
     session.info[CONNECTED] = True
+    session.info.pop(NOTED, None)
+
+
+def note_transaction(session: AsyncSession, transaction_id: str) -> None:
+    session.info[NOTED] = transaction_id
 
 
 @asynccontextmanager
@@ -49,7 +58,8 @@ async def known_outcome(session_maker: async_sessionmaker[AsyncSession]) -> Asyn
     async def watch(session: AsyncSession) -> None:
         nonlocal transaction
         await session.flush()
-        if session.info.get(CONNECTED):
+        transaction = session.info.get(NOTED)
+        if transaction is None and session.info.get(CONNECTED):
             transaction = await (await session.connection()).scalar(TRANSACTION)
 
     try:

@@ -27,6 +27,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from app.core.errors import AuthorUnknown, SlugTaken
+from app.db.commit import TRANSACTION_ID, note_transaction
 from app.db.errors import conflicts
 from app.db.models.co_authorship import CoAuthorship
 from app.db.models.post import Post
@@ -109,7 +110,7 @@ def _parameters(names: Iterable[str]) -> dict[str, BindParameter[Any]]:
 def _written(statement: ReturningInsert[Any] | ReturningUpdate[Any]) -> Select[Any]:
     """Writes a post and reads it as it is then, in one statement."""
     written = statement.cte("written")
-    return _summary(written.c).add_columns(written.c.body)
+    return _summary(written.c).add_columns(written.c.body, TRANSACTION_ID)
 
 
 _LOCK = select(Post.author_id, Post.published_at).where(_OF_ID).with_for_update()
@@ -173,17 +174,22 @@ class PostRepo:
 
     async def create(self, **values: Any) -> PostRow:
         """A new post; raises SlugTaken or AuthorUnknown, and KeyError for a column that isn't there."""
-        return (await self._execute(_create(*values), **values)).one()
+        return self._noted((await self._execute(_create(*values), **values)).one())
 
     async def update(self, post_id: UUID, values: Mapping[str, Any]) -> PostRow:
         """Writes these columns, and returns the post; raises SlugTaken, and KeyError for a column that isn't there."""
         written = None
         if values:
             written = (await self._execute(_update(*values), post_id=post_id, **values)).one_or_none()
-        return written or (await self._execute(_CURRENT, post_id=post_id)).one()
+        return self._noted(written) if written else (await self._execute(_CURRENT, post_id=post_id)).one()
 
     async def delete(self, post_id: UUID) -> None:
         await self._execute(_DELETE, post_id=post_id)
+
+    def _noted(self, written: Any) -> PostRow:
+        note_transaction(self._session, written.transaction_id)
+        row: PostRow = written
+        return row
 
     async def _execute(self, statement: Executable, **parameters: Any) -> CursorResult[Any]:
         connection = await self._session.connection()

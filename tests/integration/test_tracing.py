@@ -15,7 +15,6 @@ from sqlalchemy.engine import URL
 
 from app.db.statement_spans import summary
 from app.main import create_app
-from tests.resources.posts import POSTS
 from tests.support.accounts import USERS
 from tests.support.application import client_of, make_settings, running
 from tests.support.loglines import logged
@@ -95,14 +94,14 @@ async def test_a_request_continues_its_callers_trace(
     app: FastAPI, client: httpx2.AsyncClient, collector: Collector
 ) -> None:
     with logged(make_settings()) as lines:
-        response = await client.get(f"{POSTS}/01900000-0000-7000-8000-000000000001", headers=TRACEPARENT)
+        response = await client.get(f"{USERS}/01900000-0000-7000-8000-000000000001", headers=TRACEPARENT)
 
     server, _ = sent(app, collector)
     assert (server.trace_id.hex(), server.parent_span_id.hex()) == (TRACE, PARENT)
-    assert server.name == f"GET {POSTS}/{{post_id}}"
+    assert server.name == f"GET {USERS}/{{user_id}}"
     told = attributes(server)
     assert told["http.request.method"] == "GET"
-    assert told["http.route"] == f"{POSTS}/{{post_id}}"
+    assert told["http.route"] == f"{USERS}/{{user_id}}"
     assert told["http.response.status_code"] == 404
     assert server.status.code == server.status.STATUS_CODE_UNSET
     assert response.json()["trace_id"] == TRACE
@@ -151,7 +150,7 @@ async def test_concurrent_reads_have_traces_of_their_own(
 
 async def test_without_a_collector_nothing_is_traced(client: httpx2.AsyncClient, template: URL) -> None:
     async with Clone(template) as url, running(url) as plain, client_of(plain) as visitor:
-        response = await visitor.get(f"{POSTS}/none", headers=TRACEPARENT)
+        response = await visitor.get(f"{USERS}/none", headers=TRACEPARENT)
 
     assert "trace_id" not in response.json()
 
