@@ -17,7 +17,7 @@ BASELINES := $(patsubst %/requirements.in,%,$(wildcard benchmarks/baselines/*/re
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help serve test test-ha check drill fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile monitoring requirements clean
+.PHONY: help serve test test-ha check drill drill-remove-posts drill-add-comments fuzz format migrate rehearse import bench bench-quick bench-guard bench-profile monitoring requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,10 @@ check: $(READY) ## Lint, format, types, layer contracts and migration gates
 	$(BIN)/postern db gate
 
 drill: $(READY) ## Remove posts from a copy of the checkout, and add comments to another
-	$(BIN)/python -m tests.drills.remove_posts
-	$(BIN)/python -m tests.drills.add_comments
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target drill-remove-posts drill-add-comments
+
+drill-remove-posts drill-add-comments: drill-%: $(READY)
+	$(BIN)/python -m tests.drills.$(subst -,_,$*)
 
 # A seed that found something finds it again: make fuzz SEED=… (EXAMPLES=… for each operation).
 SEED ?= $(shell date +%s)
